@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pytest
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import check_source
+
+
+def test_what_is_well_passes(ped, config):
+    check_source(config)
+    config.data.source = ""
+    check_source(config)
+    config.data.dataset = "pedestrians"
+    check_source(config)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("dataset", "ucsd_ped3", "one of pedestrians, ucsd_ped1, ucsd_ped2, videos"),
+        ("frame_size", (0, 8), r"frame_size=\(0, 8\): must be \(height, width\)"),
+        ("channels", 2, r"channels=2: must be 1 \(grey\) or 3"),
+        ("num_frames", 0, "num_frames=0: must be at least 1"),
+        ("stride", 0, "stride=0: must be at least 1"),
+        ("flip_probability", 1.5, "flip_probability=1.5: must be between 0 and 1"),
+        ("bad_frames", "ignore", "bad_frames='ignore': must be 'error' or 'skip'"),
+        ("validation", "none", "validation='none': must be 'shortest_video'"),
+        ("source", "/nowhere/at/all", "data.source: /nowhere/at/all does not exist"),
+    ],
+)
+def test_values_that_cannot_be(ped, config, key, value, message):
+    config.data[key] = value
+    with pytest.raises(UserError, match=message):
+        check_source(config)
+
+
+def test_sources_that_are_empty_or_laid_out_otherwise(tmp_path, config):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for dataset in ("ucsd_ped2", "videos"):
+        config.data.update(dataset=dataset, source=str(empty))
+        with pytest.raises(UserError, match="empty is empty"):
+            check_source(config)
+    config.data.source = ""
+    with pytest.raises(UserError, match=r"--config\.data\.source=FOLDER names the folder"):
+        check_source(config)
+    (empty / "walk").mkdir()
+    config.data.update(dataset="ucsd_ped2", source=str(empty))
+    with pytest.raises(UserError, match="holds neither Train/ and Test/"):
+        check_source(config)
+    config.data.dataset = "videos"
+    with pytest.raises(UserError, match=r"holds no folder train/"):
+        check_source(config)
+
+
+def test_the_checks_do_not_import_tensorflow():
+    code = "import sys, vid_jax.input_pipeline; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,239 @@
+import itertools
+import pathlib
+import subprocess
+import sys
+
+import hypothesis
+import hypothesis.strategies as st
+import ml_collections
+import numpy as np
+import pytest
+from tiny_data import write_ped, write_video
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import create_dataset
+from vid_jax.input_pipeline.frame_store import open_frame_store
+from vid_jax.input_pipeline.prepare import prepare
+from vid_jax.input_pipeline.video_windows import VideoWindows
+
+PED2 = pathlib.Path(__file__).parents[3] / "shared" / "data" / "ucsd_ped2"
+
+
+@pytest.fixture
+def dataset(ped, config):
+    return create_dataset(config, 3)
+
+
+def windows_of(dataset, split):
+    """All windows of a split, in order, as tuples of bytes that tell them apart."""
+    size = dataset.info.num_frames
+    for index, video in enumerate(dataset.info.videos[split]):
+        frames = dataset.frames(split, index)
+        for start in range(video.length - size + 1):
+            yield frames[start : start + size].tobytes()
+
+
+def steps(dataset, start, count):
+    return [batch["video"] for batch in itertools.islice(dataset.train_batches(start), count)]
+
+
+def keys(batches):
+    return [window.tobytes() for batch in batches for window in batch]
+
+
+def test_the_shortest_training_video_is_held_out(dataset):
+    names = {split: [v.name for v in videos] for split, videos in dataset.info.videos.items()}
+    assert names == {
+        "train": ["Train001", "Train003"],
+        "validation": ["Train002"],
+        "test": ["Test001", "Test002"],
+    }
+    assert dataset.info.num_examples == {"train": 6 + 5, "validation": 4, "test": 3 + 7}
+    assert dataset.info.steps_per_epoch == 4
+
+
+def test_the_stream_is_a_permutation_of_all_windows_after_another(dataset):
+    stream = keys(steps(dataset, 0, 11))  # three epochs of 11 windows
+    epochs = [stream[:11], stream[11:22], stream[22:]]
+    assert all(sorted(epoch) == sorted(windows_of(dataset, "train")) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A store of tiny Ped2 files and the configuration that it was made from."""
+    folder = tmp_path_factory.mktemp("opened")
+    data = {
+        "dataset": "ucsd_ped2",
+        "source": str(write_ped(folder / "ped")),
+        "dir": str(folder / "prepared"),
+        "frame_size": (6, 8),
+        "channels": 1,
+        "num_frames": 4,
+        "stride": 1,
+        "flip_probability": 0.0,
+        "bad_frames": "error",
+        "validation": "shortest_video",
+    }
+    config = ml_collections.ConfigDict({"seed": 0, "data": data})
+    return open_frame_store(prepare(config), config), config
+
+
+@hypothesis.settings(max_examples=8, deadline=None)
+@hypothesis.given(
+    seed=st.integers(0, 2**31),
+    batch_size=st.integers(1, 30),
+    num_frames=st.integers(1, 6),
+    step=st.integers(0, 10**9),
+    flip_probability=st.sampled_from([0.0, 0.5]),
+)
+def test_any_step_is_resumed_at_once(opened, seed, batch_size, num_frames, step, flip_probability):
+    store, config = opened
+    config.seed = seed
+    config.data.update(num_frames=num_frames, flip_probability=flip_probability)
+    dataset = VideoWindows(store, config, batch_size)
+    for part, whole in zip(steps(dataset, step + 2, 2), steps(dataset, step, 4)[2:], strict=True):
+        np.testing.assert_array_equal(part, whole)
+
+
+def test_the_order_depends_on_the_seed(opened):
+    store, config = opened
+    config.data.update(num_frames=4, flip_probability=0.0)
+    first, second = [], []
+    for seed, found in ((0, first), (1, second), (0, first)):
+        config.seed = seed
+        found.append(keys(steps(VideoWindows(store, config, 3), 0, 4)))
+    assert first[0] == first[1] != second[0]
+
+
+@pytest.mark.parametrize("processes", [2, 3, 6])
+def test_slices_of_the_processes_make_the_global_batch(opened, processes):
+    store, config = opened
+    config.data.update(num_frames=4, flip_probability=0.5)
+    whole = VideoWindows(store, config, 6)
+    parts = [VideoWindows(store, config, 6, index, processes) for index in range(processes)]
+    expected = steps(whole, 5, 2)
+    found = [
+        np.concatenate(batches) for batches in zip(*(steps(p, 5, 2) for p in parts), strict=True)
+    ]
+    np.testing.assert_array_equal(found, expected)
+    for batch, *slices in zip(*(d.eval_batches("test") for d in [whole, *parts]), strict=True):
+        for key in ("video", "mask", "video_index", "start"):
+            np.testing.assert_array_equal(np.concatenate([s[key] for s in slices]), batch[key])
+
+
+def test_flips_turn_some_windows_left_to_right(opened):
+    store, config = opened
+    config.data.update(num_frames=4, flip_probability=0.0)
+    plain = np.concatenate(steps(VideoWindows(store, config, 11), 0, 20))
+    config.data.flip_probability = 1.0
+    always = np.concatenate(steps(VideoWindows(store, config, 11), 0, 20))
+    np.testing.assert_array_equal(always, plain[:, :, :, ::-1])
+    config.data.flip_probability = 0.5
+    some = np.concatenate(steps(VideoWindows(store, config, 11), 0, 20))
+    flipped = (some == always).all(axis=(1, 2, 3, 4))
+    assert ((some == plain).all(axis=(1, 2, 3, 4)) != flipped).all()
+    assert 80 < flipped.sum() < 140  # of 220; five standard deviations are 37
+    assert not (some[flipped.nonzero()] == plain[flipped.nonzero()]).all()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_evaluation_gives_every_window_once_in_order(dataset, split):
+    batches = list(dataset.eval_batches(split))
+    assert {batch["video"].shape for batch in batches} == {(3, 4, 6, 8, 1)}
+    assert {key: value.dtype.name for key, value in batches[0].items()} == {
+        "video": "uint8",
+        "mask": "float32",
+        "video_index": "int32",
+        "start": "int32",
+    }
+    real = np.concatenate([batch["mask"] for batch in batches]) == 1
+    assert real.sum() == dataset.info.num_examples[split] > len(real) - 3
+    windows = np.concatenate([batch["video"] for batch in batches])[real]
+    assert keys([windows]) == list(windows_of(dataset, split))
+    places = [np.concatenate([b[key] for b in batches])[real] for key in ("video_index", "start")]
+    for window, video_index, start in zip(windows, *places, strict=True):
+        frames = dataset.frames(split, video_index)
+        np.testing.assert_array_equal(window, frames[start : start + 4])
+
+
+def test_stride_between_windows(ped, config):
+    config.data.stride = 3
+    dataset = create_dataset(config, 2)
+    assert dataset.info.num_examples == {"train": 2 + 2, "validation": 2, "test": 1 + 3}
+    starts = [start for batch in dataset.eval_batches("test") for start in batch["start"]]
+    assert starts == [0, 0, 3, 6]
+
+
+def test_frames_labels_and_masks_of_a_video(dataset):
+    assert dataset.labels("test", 0).tolist() == [0, 1, 1, 0, 0, 1]
+    assert dataset.labels("train", 0).tolist() == [0] * 9
+    assert dataset.masks("test", 1).shape == (10, 12, 16)
+    assert dataset.masks("train", 0) is None
+    assert dataset.frames("validation", 0).shape == (7, 6, 8, 1)
+    assert dataset.info.videos["test"][0].timestamps is None
+
+
+def test_own_videos_without_labels_keep_their_times(tmp_path, config):
+    for name in ("train/a.mkv", "test/b.mkv"):
+        write_video(tmp_path / "mine" / name, range(0, 250, 10), np.arange(25) / 5)
+    config.data.update(dataset="videos", source=str(tmp_path / "mine"))
+    dataset = create_dataset(config, 2)
+    train, validation, test = (dataset.info.videos[s][0] for s in ("train", "validation", "test"))
+    assert (train.length, validation.length, test.length) == (21, 4, 25)
+    np.testing.assert_allclose(validation.timestamps, np.arange(21, 25) / 5, atol=1e-3)
+    assert dataset.labels("test", 0) is None
+    assert dataset.masks("test", 0) is None
+    assert dataset.frames("validation", 0).mean() > dataset.frames("train", 0).mean()
+
+
+def test_a_video_shorter_than_a_window_is_an_error_and_a_part_is_left_out(ped, config, log):
+    config.data.num_frames = 7
+    with pytest.raises(UserError, match=r"test: Test001 has 6 frames, fewer than .*num_frames=7"):
+        create_dataset(config, 2)
+    config.data.bad_frames = "skip"
+    assert len(create_dataset(config, 2).info.videos["test"]) == 1
+    assert "left out: ucsd_ped/ped2 test: Test001 has 6 frames" in log()
+    config.data.num_frames = 11
+    with pytest.raises(UserError, match="ucsd_ped/ped2 train: no video as long as a window"):
+        create_dataset(config, 2)
+
+
+def test_one_training_video_that_is_too_short_to_hold_out(tmp_path, config):
+    for name in ("train/a.mkv", "test/b.mkv"):
+        write_video(tmp_path / "mine" / name, range(7))
+    config.data.update(dataset="videos", source=str(tmp_path / "mine"))
+    with pytest.raises(UserError, match=r"a\.mkv is the only training video and has 7 frames"):
+        create_dataset(config, 2)
+
+
+def test_processes_that_do_not_divide_the_batch(opened):
+    with pytest.raises(UserError, match="batch_size=7: no multiple of 2 processes"):
+        VideoWindows(*opened, 7, 0, 2)
+
+
+@pytest.mark.skipif(not PED2.is_dir(), reason="needs the real UCSD Ped2")
+def test_real_ped2_windows_and_steps(config):
+    config.data.update(source=str(PED2), num_frames=16)
+    dataset = create_dataset(config, 18)
+    assert dataset.info.num_examples == {"train": 2205, "validation": 105, "test": 1830}
+    assert dataset.info.steps_per_epoch == 123
+    assert sum(1 for _ in dataset.eval_batches("validation")) == 6
+    abnormal = [dataset.labels("test", i)[8:-7].sum() for i in range(12)]
+    assert sum(abnormal) == 1526
+
+
+def test_a_process_with_an_open_stream_can_end(opened):
+    store, config = opened
+    config.data.update(num_frames=4, stride=1, flip_probability=0.0)
+    code = (
+        "import sys, ml_collections\n"
+        "from pathlib import Path\n"
+        "from vid_jax.input_pipeline.frame_store import FrameStore\n"
+        "from vid_jax.input_pipeline.video_windows import VideoWindows\n"
+        "config = ml_collections.ConfigDict(eval(sys.argv[2]))\n"
+        "stream = VideoWindows(FrameStore(Path(sys.argv[1])), config, 2).train_batches(0)\n"
+        "next(stream)\n"
+    )
+    arguments = [str(store.folder), repr(config.to_dict())]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=120)

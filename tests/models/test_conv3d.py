@@ -1,0 +1,114 @@
+"""The convolutions against a float64 NumPy reference, and their parameters against Flax's."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vid_jax.models import conv3d
+from vid_jax.models.conv3d import Conv3D, ConvTranspose3D
+
+
+def taps_of(kernel):
+    return itertools.product(*map(range, kernel.shape[:3]))
+
+
+def window(tap, size, strides):
+    return (slice(None), *(slice(j, j + (n - 1) * s + 1, s) for j, n, s in zip(tap, size, strides)))
+
+
+def reference_conv(x, kernel, strides, padding, g):
+    """Output, and gradients of sum(output * g), tap by tap."""
+    padded = np.pad(x, [(0, 0), *padding, (0, 0)])
+    size = [(n - k) // s + 1 for n, k, s in zip(padded.shape[1:4], kernel.shape, strides)]
+    y = np.zeros((len(x), *size, kernel.shape[-1]))
+    d_padded, d_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+    g = np.broadcast_to(g, y.shape)
+    for tap in taps_of(kernel):
+        at = window(tap, size, strides)
+        y += padded[at] @ kernel[tap]
+        d_padded[at] += g @ kernel[tap].T
+        d_kernel[tap] = np.einsum("bthwi,bthwo->io", padded[at], g)
+    inner = tuple(slice(low, low + n) for (low, _), n in zip(padding, x.shape[1:4]))
+    return y, d_padded[(slice(None), *inner)], d_kernel
+
+
+def reference_conv_transpose(x, kernel, strides, padding, g):
+    """A plain correlation of the dilated input; its input gradient is read off the kept positions."""
+    dilated = np.zeros(
+        (len(x), *((n - 1) * s + 1 for n, s in zip(x.shape[1:4], strides)), x.shape[-1])
+    )
+    kept = (slice(None), *(slice(None, None, s) for s in strides))
+    dilated[kept] = x
+    y, d_dilated, d_kernel = reference_conv(dilated, kernel, (1, 1, 1), padding, g)
+    return y, d_dilated[kept], d_kernel
+
+
+@st.composite
+def layers(draw):
+    sizes = draw(st.tuples(*[st.integers(2, 7)] * 3))
+    taps = draw(st.tuples(*[st.integers(1, 3)] * 3))
+    strides = draw(st.tuples(*[st.integers(1, 3)] * 3))
+    padding = tuple(
+        (draw(st.integers(0, k - 1)), draw(st.integers(k - 1, k - 1 + s - 1)))
+        for k, s in zip(taps, strides)
+    )
+    channels = draw(st.sampled_from([(1, 6), (6, 1), (3, 5)]))
+    return sizes, taps, strides, padding, channels, draw(st.integers(0, 2**16))
+
+
+@pytest.mark.parametrize(
+    ("operator", "reference"),
+    [
+        (conv3d.conv, reference_conv),
+        (conv3d.conv_transpose, reference_conv_transpose),
+    ],
+)
+@settings(max_examples=8, deadline=None)
+@given(layer=layers())
+def test_output_and_gradients_agree_with_float64(operator, reference, layer):
+    sizes, taps, strides, padding, (inputs, outputs), seed = layer
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(2, *sizes, inputs))
+    kernel = rng.normal(size=(*taps, inputs, outputs))
+    g = rng.normal(size=outputs)  # the same at every position, so that its shape needs no output
+
+    @jax.jit
+    def value_and_gradients(x, kernel):
+        y, pullback = jax.vjp(lambda x, kernel: operator(x, kernel, strides, padding), x, kernel)
+        return y, *pullback(jnp.broadcast_to(jnp.asarray(g, y.dtype), y.shape))
+
+    results = value_and_gradients(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32))
+    for ours, truth in zip(results, reference(x, kernel, strides, padding, g), strict=True):
+        assert ours.shape == truth.shape
+        np.testing.assert_allclose(ours, truth, rtol=0, atol=1e-5 * max(1, np.abs(truth).max()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "flax", "padding"),
+    [
+        (Conv3D, nn.Conv, ((1, 1), (1, 1), (0, 1))),
+        (ConvTranspose3D, nn.ConvTranspose, ((1, 1), (1, 2), (2, 1))),
+    ],
+)
+def test_modules_are_drop_ins_for_flax(ours, flax, padding):
+    x = jax.random.normal(jax.random.key(0), (2, 4, 6, 8, 3))
+    arguments = dict(kernel_size=(3, 3, 3), strides=(1, 2, 2), padding=padding)
+    theirs = flax(5, **arguments)
+    variables = theirs.init(jax.random.key(1), x)
+    np.testing.assert_allclose(
+        ours(5, **arguments).apply(variables, x), theirs.apply(variables, x), atol=2e-6
+    )
+
+
+def test_bfloat16_accumulates_in_float32():
+    """4,096 products of 1 and 1/256 sum to 16; bfloat16 accumulation would stop at 1 or 2."""
+    x = jnp.full((1, 1, 1, 1, 4096), 1 / 256, jnp.bfloat16)
+    kernel = jnp.ones((1, 1, 1, 4096, 8), jnp.bfloat16)
+    y = conv3d.conv(x, kernel, (1, 1, 1), ((0, 0),) * 3)
+    np.testing.assert_array_equal(np.asarray(y, np.float32), 16)

@@ -1,0 +1,80 @@
+"""What `main.py` can be asked to do, each a function of a config and folders.
+
+What can be found wrong without TensorFlow is found before it is imported.
+"""
+
+from pathlib import Path
+
+import jax
+from absl import logging
+from ml_collections import ConfigDict
+
+from vid_jax import evaluate_lib, logs, optimizers, predict_lib, train_lib, workdir
+from vid_jax.input_pipeline import check_source, create_dataset
+from vid_jax.tasks.base import make_task
+
+
+def initialize_processes() -> None:
+    """Joins the other processes of a multi-host run; JAX finds them from the cluster's environment."""
+    jax.distributed.initialize()
+
+
+def train(config: ConfigDict, folder: Path) -> None:
+    """Trains or resumes, then evaluates the best checkpoint."""
+    check(config)
+    with workdir.hold(folder), logs.to_file(folder / "run.log"):
+        workdir.record_config(config, folder)
+        log_devices()
+        train_lib.train(config, folder)
+        evaluate_lib.evaluate(config, folder)
+
+
+def evaluate(config: ConfigDict, folder: Path, step: int | None) -> None:
+    """Evaluates a checkpoint of a workdir."""
+    check(config)
+    with logs.to_file(folder / "run.log"):
+        log_devices()
+        evaluate_lib.evaluate(config, folder, step)
+
+
+def predict(config: ConfigDict, folder: Path, source: Path, output: Path, step: int | None) -> None:
+    """Runs a workdir's model on videos."""
+    make_task(config)
+    log_devices()
+    predict_lib.predict(config, folder, source, output, step)
+
+
+def browse(config: ConfigDict, output: Path) -> None:
+    """Writes contact sheets of what the model is fed."""
+    check(config)
+    output.mkdir(parents=True, exist_ok=True)
+    dataset = create_dataset(config, train_lib.global_batch_size(config))
+    for name, figure in make_task(config).browse(dataset).items():
+        path = output / f"browse_{name}.png"
+        figure.savefig(path, dpi=110)
+        logging.info("Wrote %s", path)
+
+
+def check(config: ConfigDict) -> None:
+    """Finds what is wrong with a config.
+
+    Raises:
+        UserError: it names the key.
+    """
+    make_task(config)
+    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
+    optimizers.create_optimizer(config.optimizer, schedule)
+    train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
+    check_source(config)
+
+
+def log_devices() -> None:
+    """Says what the run will run on."""
+    logging.info(
+        "JAX %s on %d %s device(s), process %d of %d.",
+        jax.__version__,
+        jax.device_count(),
+        jax.default_backend(),
+        jax.process_index() + 1,
+        jax.process_count(),
+    )

@@ -1,0 +1,104 @@
+"""Evaluating a workdir: its best checkpoint on the test split, and what `predict` needs of the training split."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from vid_jax import optimizers, sharding, train_lib
+from vid_jax.checkpoints import Checkpoints
+from vid_jax.errors import UserError
+from vid_jax.report import Report, format_table, write_report
+from vid_jax.tasks.base import ModelState, Task, make_task
+
+CALIBRATION_EXAMPLES = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A task with the parameters of a checkpoint."""
+
+    task: Task
+    step: int
+    params: Any
+    model_state: ModelState
+    mesh: jax.sharding.Mesh
+    batch_size: int
+
+    def outputs(self, batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
+        """Outputs of `eval_step` and the batch's small arrays, for the real examples only."""
+        eval_step = self.eval_step()
+        for batch in batches:
+            real = batch["mask"] > 0
+            facts = {name: array for name, array in batch.items() if array.ndim == 1}
+            result = eval_step(batch)
+            yield {name: array[real] for name, array in (facts | result).items()}
+
+    def eval_step(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+        """The compiled `eval_step` from NumPy batches to NumPy outputs."""
+        step = jax.jit(
+            lambda params, model_state, batch: self.task.eval_step(params, model_state, batch)[1]
+        )
+        return lambda batch: sharding.to_host(
+            step(self.params, self.model_state, sharding.put_batch(batch, self.mesh))
+        )
+
+
+def restore(config: ConfigDict, workdir: Path, step: int | None = None) -> TrainedModel:
+    """The model of a workdir's best checkpoint, or of a given step.
+
+    Raises:
+        UserError: there is no checkpoint, or it is damaged.
+    """
+    batch_size = train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
+    mesh = sharding.create_mesh(batch_size)
+    task = make_task(config)
+    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
+    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    abstract = train_lib.abstract(train_lib.make_init(config, task, optimizer, mesh), mesh)
+    with Checkpoints(workdir, task.monitor[1]) as checkpoints:
+        step = checkpoints.best_step() if step is None else step
+        if step is None:
+            raise UserError(f"{checkpoints.folder} holds no checkpoint; train first")
+        state, _ = checkpoints.restore(step, abstract)
+    params, model_state = train_lib.evaluated_copy(config, state)
+    return TrainedModel(task, step, params, model_state, mesh, batch_size)
+
+
+def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Report:
+    """Evaluates on the test split and writes `evaluation/` and `calibration.json` of the workdir.
+
+    Raises:
+        UserError: see `restore`, and the data set.
+    """
+    from vid_jax.input_pipeline import create_dataset
+
+    model = restore(config, workdir, step)
+    dataset = create_dataset(config, train_lib.global_batch_size(config))
+    logging.info("Evaluating the checkpoint of step %d.", model.step)
+    every = max(1, dataset.info.num_examples["train"] // CALIBRATION_EXAMPLES)
+    calibration = model.task.calibrate(
+        model.outputs(dataset.eval_batches("train", model.batch_size, every))
+    )
+    (workdir / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
+    report = model.task.evaluate(
+        model.outputs(dataset.eval_batches("test", model.batch_size)), dataset
+    )
+    report = dataclasses.replace(report, scalars={"step": model.step} | report.scalars)
+    folder = workdir / "evaluation"
+    title = f"{config.task} on {dataset.info.name}"
+    note = (
+        f"Step {model.step} of {workdir.name}, frames of {'x'.join(map(str, dataset.info.frame_size))}; "
+        "settings in config.json."
+    )
+    write_report(report, folder, title, [note])
+    if report.scalars.keys() - {"step"}:
+        logging.info("%s\n%s", title, format_table(next(iter(report.tables.values()))))
+    logging.info("Report: %s", folder / "index.html")
+    return report

@@ -1,0 +1,100 @@
+"""UCSD Ped1 and Ped2 as a TensorFlow data set."""
+
+import hashlib
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import ClassVar
+
+import tensorflow_datasets as tfds
+from absl import logging
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import records
+from vid_jax.input_pipeline.datasets import ucsd_files
+from vid_jax.input_pipeline.frame_files import BadFrames
+
+
+class UcsdPed(tfds.core.GeneratorBasedBuilder):
+    """Frames, frame labels and pixel masks of UCSD Ped1 ("ped1") or Ped2 ("ped2").
+
+    Args:
+        source: the published archive, or a folder that holds what is in it; None downloads it.
+        bad_frames: "error", or "skip" to leave out what is damaged.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS: ClassVar = [
+        tfds.core.BuilderConfig(name="ped1", description="34 training and 36 test clips, 158x238"),
+        tfds.core.BuilderConfig(name="ped2", description="16 training and 12 test clips, 240x360"),
+    ]
+
+    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
+        self.source = source
+        self.bad_frames = bad_frames
+        super().__init__(**kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="Pedestrians on a walkway; in test clips also cyclists, skaters, carts.",
+            features=records.frame_features(),
+            homepage=ucsd_files.HOMEPAGE,
+            citation=(
+                "V. Mahadevan, W. Li, V. Bhalodia, N. Vasconcelos. "
+                "Anomaly Detection in Crowded Scenes. CVPR 2010."
+            ),
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(kind="frames"),
+        )
+
+    def download_and_prepare(self, **kwargs) -> None:
+        folder = Path(self.data_dir).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="incomplete.", dir=folder) as self._unpacked:
+            super().download_and_prepare(**kwargs)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        ped = self.builder_config.name
+        source = self.source or _download(dl_manager)
+        if source.is_file():
+            root = ucsd_files.extract(source, ped, Path(self._unpacked))
+        else:
+            root = ucsd_files.find_root(source, ped)
+        bad_frames = BadFrames(self.bad_frames)
+        return {
+            "train": self._generate_examples(ucsd_files.read_training, root, bad_frames),
+            "test": self._generate_examples(ucsd_files.read_test, root, bad_frames),
+        }
+
+    def _generate_examples(self, read, root: Path, bad_frames: BadFrames):
+        yield from enumerate(read(root, self.builder_config.name, bad_frames))
+        self.info.metadata["left_out"] = bad_frames.count
+
+
+def _download(dl_manager: tfds.download.DownloadManager) -> Path:
+    """The published archive, its checksum verified.
+
+    Raises:
+        UserError: it cannot be had; tells what to get, from whom and where to put it.
+    """
+    wanted = (
+        f"get {ucsd_files.ARCHIVE} from {ucsd_files.HOMEPAGE} (cite Mahadevan et al., CVPR 2010) "
+        "and name it or its unpacked folder: --config.data.source=FOLDER"
+    )
+    logging.info("downloading %s", ucsd_files.ARCHIVE_URL)
+    try:
+        # Without this it takes the downloader minutes of retries to find that there is no network.
+        urllib.request.urlopen(
+            urllib.request.Request(ucsd_files.ARCHIVE_URL, method="HEAD"), timeout=30
+        ).close()
+        archive = Path(dl_manager.download(ucsd_files.ARCHIVE_URL))
+    except (OSError, tfds.download.DownloadError) as error:
+        raise UserError(
+            f"UCSD Ped cannot be downloaded ({type(error).__name__}); {wanted}"
+        ) from error
+    with archive.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    if checksum != ucsd_files.ARCHIVE_SHA256:
+        raise UserError(f"{archive} is not the published archive (its checksum differs); {wanted}")
+    return archive

@@ -1,0 +1,224 @@
+"""All frames of a data set, decoded and resized once, in files that are read without loading them.
+
+`<data dir>/frame_store/<data set>-<settings>/` holds `frames.bin` (frames, height, width, channels)
+uint8, `masks.bin` (the published masks of each video in turn, one byte a pixel), `labels.npy`,
+`timestamps.npy` and `index.json`. It is written beside its final name and then renamed, so what
+bears the name is whole.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import locks, sources
+from vid_jax.input_pipeline.frame_files import decode_image, resize_frame
+from vid_jax.input_pipeline.records import SourceFrame, count_frames, iterate_frames
+
+_LAYOUT = 1  # of the files; another number makes every older store stale
+_SPLITS = ("train", "test")
+
+
+@dataclasses.dataclass
+class StoredVideo:
+    """Rows [start, start + length) of the store: a video, or what lies between two gaps of one."""
+
+    split: str
+    name: str
+    start: int
+    length: int = 0
+    mask_offset: int = 0  # bytes into masks.bin
+    mask_size: tuple[int, int] | None = None  # (height, width) as published
+
+
+class FrameStore:
+    """An open frame store.
+
+    Attributes:
+        frames: (frames, height, width, channels) uint8, memory-mapped.
+        labels: (frames,) int8, 1 abnormal, 0 normal, -1 unknown.
+        timestamps: (frames,) float64 seconds, NaN where the source keeps no time.
+        videos: in the order of their rows, `StoredVideo`.
+        name, fingerprint: of the data set, and of what the store was made from.
+    """
+
+    def __init__(self, folder: Path):
+        index = json.loads((folder / "index.json").read_text())
+        self.folder = folder
+        self.name: str = index["name"]
+        self.fingerprint: str = index["fingerprint"]
+        self.videos = [StoredVideo(**video) for video in index["videos"]]
+        self.frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=tuple(index["shape"]))
+        self.labels = np.load(folder / "labels.npy")
+        self.timestamps = np.load(folder / "timestamps.npy")
+
+    def windows(self, rows: np.ndarray, num_frames: int) -> np.ndarray:
+        """Windows (len(rows), num_frames, height, width, channels) uint8 that begin at `rows`.
+
+        Read past the memory map: from a disk it is far slower, and its pages would add up in this
+        process.
+
+        Raises:
+            UserError: the store ends before a window does.
+        """
+        windows = _aligned((len(rows), num_frames, *self.frames.shape[1:]))
+        frame_bytes = math.prod(self.frames.shape[1:])
+        with open(self.folder / "frames.bin", "rb", buffering=0) as file:
+            for row, window in zip(rows, windows, strict=True):
+                file.seek(int(row) * frame_bytes)
+                if file.readinto(window) != window.nbytes:
+                    raise UserError(f"{self.folder} is truncated; delete it to have it built again")
+        return windows
+
+    def masks(self, start: int) -> np.ndarray | None:
+        """Masks (length, height, width) bool of the video that starts at a row, memory-mapped.
+
+        At the published size; None where there are none.
+        """
+        video = next((video for video in self.videos if video.start == start), None)
+        if video is None or video.mask_size is None:
+            return None
+        shape = (video.length, *video.mask_size)
+        return np.memmap(self.folder / "masks.bin", bool, "r", video.mask_offset, shape)
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An uninitialised uint8 array that TensorFlow takes over without a copy."""
+    size, alignment = math.prod(shape), 64
+    buffer = np.empty(size + alignment, np.uint8)
+    offset = -buffer.ctypes.data % alignment
+    return buffer[offset : offset + size].reshape(shape)
+
+
+def open_frame_store(builder, config) -> FrameStore:
+    """Opens the frame store of a prepared data set, built first where it is missing or stale.
+
+    Raises:
+        UserError: the disk is too small for it.
+    """
+    data = config.data
+    settings = {"frame_size": list(data.frame_size), "channels": data.channels, "layout": _LAYOUT}
+    made_from = [builder.info.full_name, builder.info.metadata.get("source_fingerprint"), settings]
+    fingerprint = _digest(made_from)
+    name = "_".join(builder.info.full_name.split("/")[:-1])
+    folder = sources.data_root(data) / "frame_store" / f"{name}-{_digest(settings)[:8]}"
+    with locks.exclusive(folder.with_name(f".{folder.name}.lock")):
+        if not _is_current(folder, fingerprint):
+            if folder.exists():
+                logging.info("the frame store %s is stale or damaged and is built again", folder)
+                shutil.rmtree(folder)
+            _build(builder, folder, settings, fingerprint)
+    return FrameStore(folder)
+
+
+def _digest(value) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _is_current(folder: Path, fingerprint: str) -> bool:
+    try:
+        index = json.loads((folder / "index.json").read_text())
+        size = (folder / "frames.bin").stat().st_size
+    except (OSError, ValueError):
+        return False
+    return index["fingerprint"] == fingerprint and size == math.prod(index["shape"])
+
+
+def _build(builder, folder: Path, settings: dict, fingerprint: str) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    total = sum(count_frames(builder, split) for split in _SPLITS)
+    shape = (total, *settings["frame_size"], settings["channels"])
+    need = math.prod(shape)
+    free = shutil.disk_usage(partial).free
+    full = (
+        f"{partial.parent} needs {need:,} bytes for {total:,} frames and {free:,} are free; make "
+        "room, shrink config.data.frame_size or name another folder: --config.data.dir=FOLDER"
+    )
+    if need > free:
+        raise UserError(full)
+    logging.info(
+        "building the frame store %s: %s frames, %.2f GB", folder, f"{total:,}", need / 1e9
+    )
+    try:
+        index = _write(builder, partial, settings, total)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        shutil.rmtree(partial)
+        raise UserError(full) from error
+    index |= {"name": "/".join(builder.info.full_name.split("/")[:-1]), "shape": shape}
+    index |= {"fingerprint": fingerprint, "settings": settings}
+    (partial / "index.json").write_text(json.dumps(index, indent=1))
+    partial.rename(folder)
+
+
+def _write(builder, folder: Path, settings: dict, total: int) -> dict:
+    """Writes all but the index, and returns what it says of the videos."""
+    labels = np.full(total, -1, np.int8)
+    timestamps = np.full(total, np.nan)
+    parts: list[StoredVideo] = []
+    numbers: list[tuple[int, int]] = []  # first and last published frame number of each part
+
+    def load(item: tuple[str, SourceFrame]):
+        split, source = item
+        frame = resize_frame(source.image(), settings["frame_size"], settings["channels"])
+        return split, source, frame, decode_image(source.mask)
+
+    items = ((split, frame) for split in _SPLITS for frame in iterate_frames(builder, split))
+    with open(folder / "frames.bin", "wb") as frame_file, open(folder / "masks.bin", "wb") as masks:
+        for row, (split, source, frame, mask) in enumerate(_map_ahead(load, items)):
+            size = None if mask is None else mask.shape[:2]
+            current = (parts[-1].split, parts[-1].name) if parts else None
+            if current != (split, source.video) or source.number != numbers[-1][1] + 1:
+                parts.append(StoredVideo(split, source.video, row, 0, masks.tell(), size))
+                numbers.append((source.number, source.number))
+            if size != parts[-1].mask_size:
+                raise UserError(
+                    f"{source.video}: the mask of frame {source.number} is not as others"
+                )
+            parts[-1].length += 1
+            numbers[-1] = (numbers[-1][0], source.number)
+            frame_file.write(frame)
+            if mask is not None:
+                masks.write(np.ascontiguousarray(mask > 0 if mask.ndim == 2 else mask.any(-1)))
+            labels[row] = source.label
+            timestamps[row] = source.timestamp
+            logging.log_every_n_seconds(logging.INFO, "%d of %d frames stored", 10, row, total)
+    np.save(folder / "labels.npy", labels)
+    np.save(folder / "timestamps.npy", timestamps)
+    return {"videos": [dataclasses.asdict(part) for part in _name_parts(parts, numbers)]}
+
+
+def _name_parts(parts: list[StoredVideo], numbers: list[tuple[int, int]]) -> list[StoredVideo]:
+    """Names the parts of a video with gaps by the frames they hold, `Test004_1-80`."""
+    count = collections.Counter((part.split, part.name) for part in parts)
+    for part, (first, last) in zip(parts, numbers, strict=True):
+        if count[part.split, part.name] > 1:
+            part.name = f"{part.name}_{first}-{last}"
+    return parts
+
+
+def _map_ahead(function: Callable, items: Iterable) -> Iterator:
+    """Maps in order on a small pool of threads, a few items ahead of what is taken."""
+    threads = min(8, os.cpu_count() or 1)
+    pending = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

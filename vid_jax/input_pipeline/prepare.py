@@ -1,0 +1,82 @@
+"""Prepared data sets: found, or made from their source."""
+
+import contextlib
+import errno
+import io
+import shutil
+from pathlib import Path
+
+from absl import logging
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import locks, sources
+from vid_jax.input_pipeline.tensorflow_cpu import tf, tfds
+
+
+def prepare(config) -> tfds.core.DatasetBuilder:
+    """The builder of `config.data.dataset`, prepared in `config.data.dir`.
+
+    Prepared data whose source has changed since is prepared again.
+
+    Raises:
+        UserError: the source cannot be read, or the disk is full.
+    """
+    data = config.data
+    root = sources.data_root(data)
+    # The version of a generated data set stands for its source.
+    from_source = data.source and data.dataset != "pedestrians"
+    current = sources.fingerprint(sources.source_path(data)) if from_source else None
+    name = _make_builder(data, root).info.full_name
+    with locks.exclusive(root / f".{name.replace('/', '_')}.lock"):
+        builder = _make_builder(data, root)  # anew: another process may have prepared it
+        if (Path(builder.data_dir) / "dataset_info.json").is_file():
+            reason = _stale(builder.info.metadata, current, data.bad_frames)
+            if not reason:
+                return builder
+            logging.info("%s is prepared again: %s", name, reason)
+            shutil.rmtree(builder.data_dir)
+            builder = _make_builder(data, root)
+        for leftover in Path(builder.data_dir).parent.glob("incomplete.*"):
+            shutil.rmtree(leftover)  # of a process that was killed
+        logging.info("preparing %s in %s", name, builder.data_dir)
+        if current:
+            builder.info.metadata["source_fingerprint"] = current
+        _download_and_prepare(builder, root)
+    return builder
+
+
+def _make_builder(data, root: Path) -> tfds.core.DatasetBuilder:
+    source = sources.source_path(data) if data.source else None
+    settings = {"source": source, "data_dir": root}
+    if data.dataset == "pedestrians":
+        from vid_jax.input_pipeline.datasets.pedestrians import Pedestrians
+
+        return Pedestrians(**settings)
+    settings["bad_frames"] = data.bad_frames
+    if data.dataset == "videos":
+        from vid_jax.input_pipeline.datasets.video_folder import VideoFolder
+
+        return VideoFolder(**settings)
+    from vid_jax.input_pipeline.datasets.ucsd_ped import UcsdPed
+
+    return UcsdPed(config=data.dataset.removeprefix("ucsd_"), **settings)
+
+
+def _stale(metadata, current: str | None, bad_frames: str) -> str:
+    if current and metadata.get("source_fingerprint") != current:
+        return "its source has changed"
+    if metadata.get("left_out") and bad_frames == "error":
+        return "bad frames were left out"
+    return ""
+
+
+def _download_and_prepare(builder: tfds.core.DatasetBuilder, root: Path) -> None:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # its notices of unknown sizes
+            builder.download_and_prepare()
+    except (OSError, tf.errors.ResourceExhaustedError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOSPC:
+            raise
+        raise UserError(
+            f"the disk of {root} is full; --config.data.dir=FOLDER names another"
+        ) from error

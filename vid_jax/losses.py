@@ -1,0 +1,30 @@
+"""Losses and the statistics that are logged beside them: pure functions of arrays, one value an example."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def squared_error(
+    prediction: Float[Array, "batch *shape"], target: Float[Array, "batch *shape"]
+) -> Float[Array, " batch"]:
+    """Mean over all elements of each example of the squared difference."""
+    return _mean_over_example(jnp.square(prediction - target))
+
+
+def attention_entropy(weights: Float[Array, "batch *queries slots"]) -> Float[Array, " batch"]:
+    """Entropy in nats of each query's weights, mean over the queries (MemAE, equation 9).
+
+    One-hot weights give 0, uniform weights over N slots ln N. An all-zero row, a query that lost all its
+    slots, also gives 0: killing the memory minimises this term, so log `dead_queries` beside it.
+    """
+    entropy = -jnp.sum(weights * jnp.log(weights + 1e-12), -1)
+    return _mean_over_example(entropy)
+
+
+def dead_queries(weights: Float[Array, "batch *queries slots"]) -> Float[Array, " batch"]:
+    """Share of each example's queries that no slot answers."""
+    return _mean_over_example((weights.max(-1) == 0).astype(jnp.float32))
+
+
+def _mean_over_example(x: Array) -> Float[Array, " batch"]:
+    return x.reshape(x.shape[0], -1).mean(1)

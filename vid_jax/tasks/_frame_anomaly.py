@@ -1,0 +1,323 @@
+"""What systems that score windows of video for anomalies share: evaluation, prediction and browsing.
+
+Their `eval_step` gives for each window `score`, and `error_map` (h, w) and `reconstruction` (h, w, c) uint8
+of the frame `num_frames // 2` that the score belongs to.
+"""
+
+import collections
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from absl import logging
+from matplotlib.figure import Figure
+
+from vid_jax import visualize
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline.frame_files import resize_frame
+from vid_jax.input_pipeline.video_reader import iterate_video
+from vid_jax.metrics import anomaly
+from vid_jax.metrics.anomaly_baselines import anomaly_baselines
+from vid_jax.report import Report, comparison_table, score_table, write_csv
+
+Outputs = dict[str, np.ndarray]
+
+_EXAMPLES = 3
+_QUANTILES = np.linspace(0, 1, 101)
+_ALARM_QUANTILE = 0.99  # of the training scores; the running score is 0.5 there
+_FOLDER_RATE = 10.0  # frames a second of an annotated video made from a folder of images
+
+
+def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: float) -> Report:
+    """Scores of the test videos under every protocol, beside the trivial baselines.
+
+    Args:
+        outputs: of `eval_step` over the test windows in order, with `video_index` and `start`.
+        dataset: the test videos' frames, labels and masks, and the training videos for the baselines.
+        model: what to call the model in tables and figures.
+        smoothing_sigma: of the figures named `_smoothed`; 0 for none.
+    """
+    videos, num_frames = dataset.info.videos["test"], dataset.info.num_frames
+    names = [video.name for video in videos]
+    windows, extremes, pixels = _collect(outputs, dataset)
+    scores = _to_frames(windows.scores, windows.starts, dataset)
+    found = [dataset.labels("test", i) for i in range(len(videos))]
+    labels = [np.full(v.length, -1) if y is None else y for v, y in zip(videos, found)]
+
+    scalars, tables, figures = {}, {}, {}
+    if any((y >= 0).any() for y in labels):
+        by_method = {model: scores} | {
+            name: _to_frames(s, windows.starts, dataset)
+            for name, s in anomaly_baselines(
+                *(_all_frames(dataset, split) for split in ("train", "test")),
+                num_frames,
+                windows.stride,
+            ).items()
+        }
+        metrics = {
+            method: anomaly.frame_metrics(s, labels, names, smoothing_sigma)
+            for method, s in by_method.items()
+        }
+        scalars = metrics[model] | pixels
+        for method in list(metrics)[1:]:
+            scalars |= {f"baseline/{method}/{key}": v for key, v in metrics[method].items()}
+        tables["Frame level"] = comparison_table(metrics, anomaly.FRAME_COLUMNS)
+        for how, title in (("per_video", "per-video min-max"), ("raw", "raw scores")):
+            figures[f"ROC, {title}"] = visualize.roc_figure(
+                {method: anomaly.roc_points(s, labels, how) for method, s in by_method.items()},
+                {method: m[f"auc_micro_{how}"] for method, m in metrics.items()},
+                f"{dataset.info.name}: frame-level ROC, {title}",
+            )
+    else:
+        logging.warning("The test videos have no labels: scores are written, no AUC is computed.")
+    figures |= {
+        f"{title} scores": visualize.triptychs(examples) for title, examples in extremes.items()
+    }
+    for video, s, y, scaled in zip(videos, scores, labels, anomaly.normalise(scores, "per_video")):
+        figures[f"Scores of {video.name}"] = visualize.score_timeline(
+            s, video.name, y if (y >= 0).any() else None, timestamps=video.timestamps
+        )
+        tables[f"scores_{video.name}"] = score_table(s, scaled, y, video.timestamps)
+    return Report(scalars, tables, figures)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Windows:
+    scores: list[list[float]]  # by video, in order
+    starts: list[list[int]]
+
+    @property
+    def stride(self) -> int:
+        return next((s[1] - s[0] for s in self.starts if len(s) > 1), 1)
+
+
+def _collect(outputs: Iterable[Outputs], dataset):
+    """Window scores, the examples of lowest and highest score, pixel figures: one pass, bounded memory."""
+    videos, num_frames = dataset.info.videos["test"], dataset.info.num_frames
+    windows = _Windows([[] for _ in videos], [[] for _ in videos])
+    masks = [dataset.masks("test", i) for i in range(len(videos))]
+    pixels = anomaly.PixelMetrics()
+    lowest, highest = {}, {}  # at most one of a video, so that they differ
+    for output in outputs:
+        for i, video in enumerate(output["video_index"]):
+            score, start = float(output["score"][i]), int(output["start"][i])
+            frame = start + num_frames // 2
+            windows.scores[video].append(score)
+            windows.starts[video].append(start)
+            if masks[video] is not None:
+                pixels.update(output["error_map"][i], masks[video][frame], videos[video].name)
+            example = score, frame, output["reconstruction"][i], output["error_map"][i]
+            for kept, better in ((lowest, float.__lt__), (highest, float.__gt__)):
+                if video not in kept or better(score, kept[video][0]):
+                    kept[video] = example
+
+    def show(kept: dict, reverse: bool) -> list[visualize.Example]:
+        ordered = sorted(kept.items(), key=lambda item: item[1][0], reverse=reverse)
+        return [
+            visualize.Example(
+                f"{videos[v].name}, frame {frame + 1}, score {score:.4f}",
+                dataset.frames("test", v)[frame],
+                reconstruction,
+                error,
+            )
+            for v, (score, frame, reconstruction, error) in ordered[:_EXAMPLES]
+        ]
+
+    extremes = {"Highest": show(highest, reverse=True), "Lowest": show(lowest, reverse=False)}
+    measured = any(mask is not None for mask in masks)
+    return windows, extremes, pixels.result() if measured else {}
+
+
+def _to_frames(window_scores, starts, dataset) -> list[np.ndarray]:
+    videos, num_frames = dataset.info.videos["test"], dataset.info.num_frames
+    return [
+        anomaly.window_scores_to_frames(s, at, video.length, num_frames, video.name)
+        for s, at, video in zip(window_scores, starts, videos, strict=True)
+    ]
+
+
+def _all_frames(dataset, split: str) -> list[np.ndarray]:
+    return [dataset.frames(split, i) for i in range(len(dataset.info.videos[split]))]
+
+
+def calibrate(outputs: Iterable[Outputs]) -> dict:
+    """Quantiles of the scores and the largest errors of training windows, to read a running score by."""
+    scores, errors = [], []
+    for output in outputs:
+        scores.extend(output["score"])
+        errors.extend(output["error_map"].max((1, 2)))
+    return {
+        "training_score_quantiles": np.quantile(scores, _QUANTILES).tolist(),
+        "training_largest_error": float(np.quantile(errors, _ALARM_QUANTILE)),
+    }
+
+
+def predict(
+    eval_step: Callable[[dict[str, np.ndarray]], Outputs],
+    batch_size: int,
+    source: Path,
+    output: Path,
+    calibration: dict,
+    window: tuple[int, int, int, int],
+) -> None:
+    """Scores a video, frame by frame, holding no more of it than a batch of windows.
+
+    Writes into `output`: scores.csv and scores.json (frame, timestamp, score, score normalised by the video's
+    minimum and maximum, running score), annotated.mp4 (error as heat, the running score as a bar) and
+    timeline.png. The running score is 0 at the lowest training score and 0.5 at the 99 % quantile.
+
+    Raises:
+        UserError: the video cannot be read, or is shorter than a window.
+    """
+    quantiles = calibration["training_score_quantiles"]
+    low, alarm = quantiles[0], float(np.interp(_ALARM_QUANTILE, _QUANTILES, quantiles))
+    scale = 0.5 / max(alarm - low, 1e-12)
+    output.mkdir(parents=True, exist_ok=True)
+    times, scores = [], []
+    with _VideoWriter(output / "annotated.mp4") as video:
+        for time, frame, score, error in _scored_frames(eval_step, batch_size, source, window):
+            times.append(time)
+            scores.append(np.nan if score is None else score)
+            running = None if score is None else float(np.clip(scale * (score - low), 0, 1))
+            seconds = (len(scores) - 1) / _FOLDER_RATE if time is None else time
+            annotated = visualize.annotate_frame(
+                frame,
+                error,
+                2 * calibration["training_largest_error"],
+                running,
+                threshold=0.5,
+                caption=f"{int(seconds // 60)}:{seconds % 60:04.1f}",
+            )
+            video.write(annotated, seconds)
+    scores = np.array(scores)
+    timestamps = None if None in times else np.array(times)
+    (normalised,) = anomaly.normalise([scores], "per_video")
+    table = score_table(scores, normalised, timestamps=timestamps)
+    running = np.clip(scale * (scores - low), 0, 1)
+    table = dataclasses.replace(
+        table,
+        header=[*table.header, "score_running"],
+        rows=[(*row, float(r)) for row, r in zip(table.rows, running, strict=True)],
+    )
+    write_csv(table, output / "scores.csv")
+    records = [
+        {k: None if v != v else v for k, v in zip(table.header, row, strict=True)}
+        for row in table.rows
+    ]
+    (output / "scores.json").write_text(
+        json.dumps({"source": source.name, "training_alarm": alarm, "frames": records}, indent=1)
+    )
+    figure = visualize.score_timeline(scores, source.name, threshold=alarm, timestamps=timestamps)
+    figure.savefig(output / "timeline.png", dpi=120)
+    logging.info(
+        "%s: %d frames, %d above the alarm; see %s.",
+        source.name,
+        len(scores),
+        int(np.sum(scores > alarm)),
+        output,
+    )
+
+
+def _scored_frames(
+    eval_step, batch_size: int, source: Path, window: tuple[int, int, int, int]
+) -> Iterator[tuple[float | None, np.ndarray, float | None, np.ndarray | None]]:
+    """Time, frame, score and error map of each frame; frames at the ends have no score."""
+    num_frames, *frame_size, channels = window
+    middle = num_frames // 2
+    recent = collections.deque(maxlen=num_frames)  # as the model is fed them
+    waiting = collections.deque()  # frames whose score is still to come
+    windows = []
+    count = 0
+
+    def flush():
+        batch = np.stack(windows + [windows[-1]] * (batch_size - len(windows)))
+        mask = (np.arange(batch_size) < len(windows)).astype(np.float32)
+        result = eval_step({"video": batch, "mask": mask})
+        for score, error in itertools.islice(
+            zip(result["score"], result["error_map"]), len(windows)
+        ):
+            yield *waiting.popleft(), float(score), error
+        windows.clear()
+
+    for time, frame in iterate_video(source):
+        count += 1
+        recent.append(resize_frame(frame, tuple(frame_size), channels))
+        waiting.append((time, frame))
+        if count == num_frames:
+            for _ in range(middle):
+                yield *waiting.popleft(), None, None
+        if count >= num_frames:
+            windows.append(np.stack(recent))
+            if len(windows) == batch_size:
+                yield from flush()
+    if count < num_frames:
+        raise UserError(f"{source} has {count} frames, fewer than a window of {num_frames}")
+    if windows:
+        yield from flush()
+    for time, frame in waiting:
+        yield time, frame, None, None
+
+
+class _VideoWriter:
+    """H.264 in MP4 with each frame at its own time."""
+
+    _CLOCK = 90_000  # ticks a second
+
+    def __init__(self, path: Path):
+        self._container = av.open(str(path), "w")
+        self._stream = None
+
+    def __enter__(self) -> "_VideoWriter":
+        return self
+
+    def write(self, frame: np.ndarray, seconds: float) -> None:
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=30)
+            self._stream.height, self._stream.width = frame.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = Fraction(1, self._CLOCK)
+        image = av.VideoFrame.from_ndarray(frame, format="rgb24")
+        image.pts = round(seconds * self._CLOCK)
+        image.time_base = self._stream.codec_context.time_base
+        self._container.mux(self._stream.encode(image))
+
+    def __exit__(self, *exception) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+
+
+def browse(dataset, windows: int = 12) -> dict[str, Figure]:
+    """Contact sheets of what the model is fed: a training batch, evenly spaced test windows with labels."""
+    train = next(dataset.train_batches(0))["video"][:windows]
+    sheets = {
+        "train": visualize.contact_sheet(
+            train,
+            [f"position {i}" for i in range(len(train))],
+            f"{dataset.info.name}: the first training windows, after augmentation",
+        )
+    }
+    every = max(1, dataset.info.num_examples["test"] // windows)
+    shown, captions = [], []
+    for batch in dataset.eval_batches("test", every=every):
+        for window, mask, video, start in zip(
+            batch["video"], batch["mask"], batch["video_index"], batch["start"]
+        ):
+            if mask and len(shown) < windows:
+                shown.append(window)
+                captions.append(_caption(dataset, video, start))
+    title = f"{dataset.info.name}: test windows and the label of their middle frame"
+    sheets["test"] = visualize.contact_sheet(np.stack(shown), captions, title)
+    return sheets
+
+
+def _caption(dataset, video: int, start: int) -> str:
+    labels = dataset.labels("test", video)
+    frame = start + dataset.info.num_frames // 2
+    label = "unlabelled" if labels is None else ("abnormal" if labels[frame] > 0 else "normal")
+    return f"{dataset.info.videos['test'][video].name}, frame {frame + 1}: {label}"

@@ -1,0 +1,200 @@
+"""Anomaly detection by reconstruction: MemAE, or the plain autoencoder where the memory has no slots."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from vid_jax import losses
+from vid_jax.errors import UserError
+from vid_jax.models.memae import ADDRESSING, MemAE
+from vid_jax.report import Report
+from vid_jax.tasks import _frame_anomaly
+from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
+
+_DEAD_QUERIES_ALARM = 0.5
+_SLOTS_IN_USE_ALARM = 0.01
+
+
+def make(config: ConfigDict) -> "MemAETask":
+    """Builds the task from the `model`, `train` and `data` groups of a config."""
+    model = config.model
+    if model.memory_addressing not in ADDRESSING:
+        raise UserError(
+            f"model.memory_addressing={model.memory_addressing!r} is unknown; use one of "
+            f"{', '.join(ADDRESSING)}"
+        )
+    network = MemAE(
+        width=model.width,
+        memory_slots=model.memory_slots,
+        memory_addressing=model.memory_addressing,
+        memory_temperature=model.memory_temperature,
+        shrink_threshold=model.shrink_threshold,
+        encoder_drop_rates=tuple(model.encoder_drop_rates),
+        decoder_drop_rates=tuple(model.decoder_drop_rates),
+        batch_norm_momentum=config.train.batch_norm_momentum,
+        remat=model.remat,
+        dtype=jnp.dtype(model.dtype),
+    )
+    data = config.data
+    return MemAETask(
+        network,
+        window=(data.num_frames, *data.frame_size, data.channels),
+        entropy_weight=config.train.entropy_weight,
+        mean=data.mean,
+        std=data.std,
+        smoothing_sigma=config.eval.smoothing_sigma,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MemAETask:
+    """Loss: squared error + `entropy_weight` times the entropy of the memory's weights (equation 10)."""
+
+    network: MemAE
+    window: tuple[int, int, int, int]  # time, height, width, channel
+    entropy_weight: float
+    mean: float
+    std: float
+    smoothing_sigma: float
+    monitor: tuple[str, str] = ("loss", "min")
+
+    def prepare(self, dataset) -> ModelState:
+        """Nothing is fitted on the data."""
+        return {}
+
+    def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Windows of intensities, uint8."""
+        return {"video": jax.ShapeDtypeStruct((batch_size, *self.window), jnp.uint8)}
+
+    def init(self, key: jax.Array, batch: Batch) -> tuple[dict, ModelState]:
+        """Initialises parameters and BatchNorm statistics for the batch's shape."""
+        variables = self.network.init(key, self._standardise(batch["video"]), train=False)
+        return variables.pop("params"), variables
+
+    def loss(
+        self, params, model_state: ModelState, batch: Batch, key: jax.Array
+    ) -> tuple[Array, tuple[ModelState, Metrics]]:
+        """Mean over the batch, with BatchNorm on the batch's statistics and spatial dropout."""
+        video = self._standardise(batch["video"])
+        (reconstruction, weights), updated = self.network.apply(
+            {"params": params, **model_state},
+            video,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": key},
+        )
+        mask = jnp.ones(video.shape[0])
+        loss, metrics = self._losses(video, reconstruction, weights, mask)
+        return jnp.mean(loss), ({**model_state, **updated}, metrics)
+
+    def eval_step(
+        self, params, model_state: ModelState, batch: Batch
+    ) -> tuple[Metrics, dict[str, Array]]:
+        """Losses, and for each window what the evaluation needs of it.
+
+        Outputs: `score`, the mean over the window of the absolute error (its length over the channels);
+        `error_map` and `reconstruction` (uint8) of the frame that the score belongs to.
+        """
+        video, reconstruction, weights = self._reconstruct(params, model_state, batch)
+        _, metrics = self._losses(video, reconstruction, weights, batch["mask"])
+        error = jnp.linalg.norm(reconstruction - video, axis=-1)
+        frame = video.shape[1] // 2
+        return metrics, {
+            "score": error.mean((1, 2, 3)),
+            "error_map": error[:, frame],
+            "reconstruction": self._to_uint8(reconstruction[:, frame]),
+        }
+
+    def evaluate(self, outputs: Iterable[dict[str, np.ndarray]], dataset) -> Report:
+        """Frame and pixel AUC on the test split, beside the trivial baselines."""
+        name = "MemAE" if self.network.memory_slots else "autoencoder"
+        return _frame_anomaly.evaluate(outputs, dataset, name, self.smoothing_sigma)
+
+    def calibrate(self, outputs: Iterable[dict[str, np.ndarray]]) -> dict:
+        """Quantiles of the training scores."""
+        return _frame_anomaly.calibrate(outputs)
+
+    def predict(
+        self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict
+    ) -> None:
+        """Scores every frame of a video or a folder of frames."""
+        _frame_anomaly.predict(eval_step, batch_size, source, output, calibration, self.window)
+
+    def browse(self, dataset) -> dict[str, Figure]:
+        """Contact sheets of windows."""
+        return _frame_anomaly.browse(dataset)
+
+    def summaries(self, params, model_state: ModelState, batch: Batch) -> Summaries:
+        """Input | reconstruction | error of up to four windows; the memory's use and size."""
+        video, reconstruction, weights = self._reconstruct(params, model_state, batch)
+        frame = video.shape[1] // 2
+        target, output = (self._to_unit(v[:4, frame]) for v in (video, reconstruction))
+        error = jnp.abs(target - output)
+        histograms = {}
+        if weights is not None:
+            slots = params["memory"]["slots"]
+            histograms["memory/mean_weight_of_slot"] = weights.mean((0, 1, 2, 3))
+            histograms["memory/norm_of_slot"] = jnp.linalg.norm(slots, axis=-1)
+            histograms["memory/largest_weight_of_query"] = weights.max(-1).ravel()
+        return {
+            "images": {
+                "reconstruction/input_reconstruction_error": jnp.concatenate(
+                    [target, output, error / jnp.maximum(error.max(), 1e-6)], axis=2
+                ),
+            },
+            "histograms": histograms,
+        }
+
+    def warnings(self, metrics: dict[str, float]) -> list[str]:
+        """Says when the memory collapses: queries without slots, or a handful of slots for all."""
+        slots = self.network.memory_slots
+        if not slots:
+            return []
+        if metrics["dead_queries"] > _DEAD_QUERIES_ALARM:
+            return [
+                f"memory: {metrics['dead_queries']:.0%} of the queries have no slot above the threshold; "
+                "lower model.shrink_threshold, model.memory_temperature or train.entropy_weight"
+            ]
+        if metrics["slots_in_use"] < max(2, _SLOTS_IN_USE_ALARM * slots):
+            return [
+                f"memory: only {metrics['slots_in_use']:.0f} of {slots} slots are in use; lower "
+                "train.entropy_weight or the learning rate"
+            ]
+        return []
+
+    def _reconstruct(self, params, model_state, batch):
+        video = self._standardise(batch["video"])
+        reconstruction, weights = self.network.apply(
+            {"params": params, **model_state}, video, train=False
+        )
+        return video, reconstruction, weights
+
+    def _losses(self, video, reconstruction, weights, mask: Float[Array, " batch"]):
+        loss = error = losses.squared_error(reconstruction, video)
+        metrics = {"reconstruction": masked(error, mask)}
+        if weights is not None:
+            entropy = losses.attention_entropy(weights)
+            loss = error + self.entropy_weight * entropy
+            used = jnp.einsum("bthws,b->s", weights, mask) > 0
+            metrics |= {
+                "entropy": masked(entropy, mask),
+                "dead_queries": masked(losses.dead_queries(weights), mask),
+                "slots_in_use": (used.sum().astype(jnp.float32), jnp.float32(1)),
+            }
+        return loss, {"loss": masked(loss, mask)} | metrics
+
+    def _standardise(self, video: Array) -> Float[Array, "batch time height width channel"]:
+        return (video.astype(jnp.float32) / 255 - self.mean) / self.std
+
+    def _to_unit(self, video: Array) -> Array:
+        return jnp.clip(video * self.std + self.mean, 0, 1)
+
+    def _to_uint8(self, video: Array) -> Array:
+        return jnp.round(255 * self._to_unit(video)).astype(jnp.uint8)
