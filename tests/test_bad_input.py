@@ -123,6 +123,9 @@ def test_too_little_memory_is_said_before_the_first_step(tiny_run, tmp_path, mon
     for word in ("train.microbatch", ":cpu", "are free"):
         assert word in error
     assert not (tmp_path / "train_log.csv").exists()
+    # The mend is accepted in the same workdir, as nothing has been trained in it.
+    monkeypatch.undo()
+    assert main.main(tiny_run.flags(tmp_path, train__microbatch=2, train__epochs=1)) == 0
 
 
 def test_disk_full_keeps_what_there_is(tiny_run, copy_of_run, monkeypatch, capsys):

@@ -26,9 +26,9 @@ def small_report() -> Report:
         scalars={"auc": 0.875, "undefined": math.nan, "frames": 12.0},
         tables={
             "Frame scores": Table(["method", "AUC"], [["<model>", 0.875], ["darkness", math.nan]]),
-            "Test001": Table(["frame", "score"], [[i, i / 3] for i in range(60)]),
         },
         figures={"Score timeline, Test001": figure},
+        files={"Test001": Table(["frame", "score"], [[i, i / 3] for i in range(60)])},
     )
 
 
@@ -74,7 +74,7 @@ def test_page_stands_alone(tmp_path):
     assert text.index("Frame scores") < text.index("<figure>")
     assert "prefers-color-scheme: dark" in text
     assert "width=device-width" in text
-    assert len(re.findall("<tr>", text)) == 3 + 4  # the long table is linked, not shown
+    assert len(re.findall("<tr>", text)) == 3 + 4  # a file is linked, not shown
 
 
 def test_interrupted_write_leaves_the_old_report(tmp_path):

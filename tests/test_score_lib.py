@@ -167,7 +167,7 @@ def test_a_single_video_needs_no_name(tmp_path):
     for source in (tmp_path / "out", tmp_path / "out" / "scores.csv"):
         report = score(source, tmp_path / "labels.csv")
         assert report.scalars["auc_micro_raw"] == 1
-        assert "clip.mp4" in report.tables
+        assert "clip.mp4" in report.files
 
 
 def test_report_is_written_and_can_be_scored_again(tmp_path):

@@ -161,7 +161,7 @@ def test_microbatches_give_the_same_mean_gradient():
 def test_microbatch_trains_through_main(tiny_run, tmp_path, capsys):
     changes = dict(train__microbatch=2, train__epochs=1, eval__params="slow")
     assert main.main(tiny_run.flags(tmp_path, **changes)) == 0
-    assert "in one of 2 passes" in capsys.readouterr().err
+    assert "in 2 pass(es)" in capsys.readouterr().err
 
 
 def test_overfits_one_batch():

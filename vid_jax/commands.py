@@ -3,6 +3,8 @@
 What can be found wrong without TensorFlow is found before it is imported.
 """
 
+import contextlib
+import os
 from pathlib import Path
 
 import jax
@@ -15,15 +17,24 @@ from vid_jax.tasks.base import make_task
 
 
 def initialize_processes() -> None:
-    """Joins the other processes of a multi-host run; JAX finds them from the cluster's environment."""
-    jax.distributed.initialize()
+    """Joins the other processes of a multi-host run.
+
+    JAX finds them from the cluster's environment; where there is none to ask, from the variables
+    JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+    """
+    numbers = (os.environ.get(name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"))
+    num_processes, process_id = (None if number is None else int(number) for number in numbers)
+    jax.distributed.initialize(num_processes=num_processes, process_id=process_id)
 
 
 def train(config: ConfigDict, folder: Path) -> None:
     """Trains or resumes, then evaluates the best checkpoint."""
     check(config)
-    with workdir.hold(folder), logs.to_file(folder / "run.log"):
-        workdir.record_config(config, folder)
+    with contextlib.ExitStack() as stack:
+        if jax.process_index() == 0:
+            stack.enter_context(workdir.hold(folder))
+            stack.enter_context(logs.to_file(folder / "run.log"))
+            workdir.record_config(config, folder)
         log_devices()
         train_lib.train(config, folder)
         evaluate_lib.evaluate(config, folder)

@@ -32,19 +32,21 @@ class TrainedModel:
     batch_size: int
 
     def outputs(self, batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
-        """Outputs of `eval_step` and the batch's small arrays, for the real examples only."""
+        """What `eval_step` gives, for the real examples only."""
         eval_step = self.eval_step()
         for batch in batches:
-            real = batch["mask"] > 0
-            facts = {name: array for name, array in batch.items() if array.ndim == 1}
-            result = eval_step(batch)
-            yield {name: array[real] for name, array in (facts | result).items()}
+            outputs = eval_step(batch)
+            real = outputs["mask"] > 0
+            yield {name: array[real] for name, array in outputs.items()}
 
     def eval_step(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-        """The compiled `eval_step` from NumPy batches to NumPy outputs."""
-        step = jax.jit(
-            lambda params, model_state, batch: self.task.eval_step(params, model_state, batch)[1]
-        )
+        """The compiled function from this process's batches to outputs and small inputs of all."""
+
+        @jax.jit
+        def step(params, model_state, batch):
+            _, outputs = self.task.eval_step(params, model_state, batch)
+            return outputs | {name: array for name, array in batch.items() if array.ndim == 1}
+
         return lambda batch: sharding.to_host(
             step(self.params, self.model_state, sharding.put_batch(batch, self.mesh))
         )
@@ -86,11 +88,13 @@ def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Repo
     calibration = model.task.calibrate(
         model.outputs(dataset.eval_batches("train", model.batch_size, every))
     )
-    (workdir / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
     report = model.task.evaluate(
         model.outputs(dataset.eval_batches("test", model.batch_size)), dataset
     )
     report = dataclasses.replace(report, scalars={"step": model.step} | report.scalars)
+    if jax.process_index() > 0:
+        return report
+    (workdir / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
     folder = workdir / "evaluation"
     title = f"{config.task} on {dataset.info.name}"
     note = (
@@ -98,7 +102,7 @@ def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Repo
         "settings in config.json."
     )
     write_report(report, folder, title, [note])
-    if report.scalars.keys() - {"step"}:
-        logging.info("%s\n%s", title, format_table(next(iter(report.tables.values()))))
+    for name, table in report.tables.items():
+        logging.info("%s: %s\n%s", title, name.lower(), format_table(table))
     logging.info("Report: %s", folder / "index.html")
     return report

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 
-_ROWS_SHOWN = 50
 _FIGURE_DPI = 110
 
 
@@ -33,11 +32,15 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Numbers, tables and figures by name; the first table is the summary and is shown first."""
+    """Numbers, tables and figures by name; the first table is the summary and is shown first.
+
+    Tables in `files`, such as the scores of a video, are written as CSV and linked to, not shown.
+    """
 
     scalars: dict[str, float]
     tables: dict[str, Table]
     figures: dict[str, "Figure"]
+    files: dict[str, Table] = dataclasses.field(default_factory=dict)
 
 
 def comparison_table(
@@ -106,9 +109,10 @@ def write_report(report: Report, folder: Path, title: str, notes: Iterable[str] 
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        table_files = _file_names(report.tables, ".csv")
+        tables = report.tables | report.files
+        table_files = _file_names(tables, ".csv")
         figure_files = _file_names(report.figures, ".png")
-        for name, table in report.tables.items():
+        for name, table in tables.items():
             write_csv(table, partial / table_files[name])
         for name, figure in report.figures.items():
             figure.savefig(partial / figure_files[name], dpi=_FIGURE_DPI, format="png")
@@ -167,9 +171,7 @@ def _page(
     table_files: Mapping[str, str],
     figure_files: Mapping[str, str],
 ) -> str:
-    shown = {n: t for n, t in report.tables.items() if len(t.rows) <= _ROWS_SHOWN}
-    linked = {n: t for n, t in report.tables.items() if n not in shown}
-    tables = [_table_html(name, table, table_files[name]) for name, table in shown.items()]
+    tables = [_table_html(name, table, table_files[name]) for name, table in report.tables.items()]
     summary, others = tables[:1], tables[1:]
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -184,10 +186,10 @@ def _page(
         ]
         parts += ["<h2>Figures</h2>", '<div class="figures">', *cards, "</div>"]
     parts += others
-    if linked:
+    if report.files:
         links = [
             f'<li><a href="{table_files[name]}">{html.escape(name)}</a> ({len(table.rows)} rows)'
-            for name, table in linked.items()
+            for name, table in report.files.items()
         ]
         parts += ["<h2>Files</h2>", "<ul>", *links, "</ul>"]
     if report.scalars:

@@ -58,10 +58,10 @@ def score(input_path: Path, truth_path: Path, output: Path | None = None) -> Rep
     tables = {
         "Frame scores": comparison_table({"scores": metrics}, anomaly.FRAME_COLUMNS),
         "Videos": _video_table(names, scores, labels),
-        **{
-            name: score_table(s, n, y)
-            for name, s, n, y in zip(names, scores, normalised, labels, strict=True)
-        },
+    }
+    files = {
+        name: score_table(s, n, y)
+        for name, s, n, y in zip(names, scores, normalised, labels, strict=True)
     }
     figures = {}
     if output:
@@ -70,7 +70,7 @@ def score(input_path: Path, truth_path: Path, output: Path | None = None) -> Rep
         figures["ROC"] = visualize.roc_figure(points, areas, "All frames, per-video normalised")
         for name, s, y in zip(names, scores, labels, strict=True):
             figures[f"Timeline, {name}"] = visualize.score_timeline(s, name, y)
-    report = Report(metrics, tables, figures)
+    report = Report(metrics, tables, figures, files)
     if output:
         notes = [f"Scores: {input_path}", f"Labels: {truth_path}"]
         write_report(report, Path(output), "Anomaly scores against labels", notes)

@@ -97,11 +97,14 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
             logging.info("Nothing left to train: %d of %d steps are done.", step, last_step)
             return {}
 
-        writer = SummaryWriter(workdir)
-        stack.callback(writer.close)
-        writer.config(config)
-        csv_log = hooks.CsvLog(workdir / "train_log.csv", resumed_step=step)
-        epoch_hooks: list[hooks.Hook] = [csv_log, hooks.SummaryLog(writer), stopping]
+        epoch_hooks: list[hooks.Hook] = [stopping]
+        writer = None
+        if jax.process_index() == 0:
+            writer = SummaryWriter(workdir)
+            stack.callback(writer.close)
+            writer.config(config)
+            csv_log = hooks.CsvLog(workdir / "train_log.csv", resumed_step=step)
+            epoch_hooks += [csv_log, hooks.SummaryLog(writer)]
         progress = hooks.Progress(step, last_step, steps_per_epoch, batch_size)
         stack.callback(progress.close)
         stop_requested = stack.enter_context(catch_signals())
@@ -141,9 +144,9 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
                 every = config.train.summaries_every
                 if every and (number % every == 0 or step == last_step):
                     params = optimizers.fast_params(state.params)
-                    writer.summaries(
-                        step, sharding.to_host(summarise(params, state.model_state, batch))
-                    )
+                    summaries = sharding.to_host(summarise(params, state.model_state, batch))
+                    if writer:
+                        writer.summaries(step, summaries)
                 epoch_metrics, clock = None, Clock(step, batch_size)
             meta = {"epoch_metrics": epoch_metrics, "early_stopping": stopping.state()}
             checkpoints.save(step, state, meta, monitor)
@@ -281,9 +284,10 @@ def compile_train_step(
         f"set train.microbatch (now {pass_size}) to a smaller divisor of {batch_size}, set "
         "model.remat, or take the config's :cpu variant",
     )
-    flops = (lowered.cost_analysis() or {}).get("flops", 0.0)
+    # XLA counts the body of a loop once.
+    flops = (lowered.cost_analysis() or {}).get("flops", 0.0) * (batch_size // pass_size)
     logging.info(
-        "A step of %d examples: %.1f GFLOP in one of %d passes, %.2f GB on each of %d %s devices.",
+        "A step of %d examples: %.3g GFLOP in %d pass(es), %.2f GB on each of %d %s device(s).",
         batch_size,
         flops / 1e9,
         batch_size // pass_size,

@@ -62,13 +62,13 @@ def load_config(workdir: Path) -> ConfigDict:
 
 
 def record_config(config: ConfigDict, workdir: Path) -> None:
-    """Writes config.json, after comparing it with the one that is there.
+    """Writes config.json, after comparing it with that of the checkpoints, if there are any.
 
     Raises:
         UserError: the workdir was made with other values of keys that change the result.
     """
     path = workdir / "config.json"
-    if path.exists():
+    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
         old, new = (flatten(json.loads(c.to_json())) for c in (load_config(workdir), config))
         changed = {
             key: (old.get(key), new.get(key))

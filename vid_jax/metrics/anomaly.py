@@ -28,6 +28,9 @@ FRAME_COLUMNS = {
     "average_precision_per_video": "AP",
 }
 
+# The figures of `PixelMetrics` that a table shows, and their headings.
+PIXEL_COLUMNS = {"pixel_auc_ucsd": "AUC, 40 % rule", "pixel_auroc": "AUROC of pixels"}
+
 
 def window_scores_to_frames(
     window_scores: np.ndarray,

@@ -3,7 +3,7 @@
 XLA's CPU backend has a fast kernel for a plain strided correlation but none for dilated ones, and the
 derivatives of a strided convolution, like a transposed convolution itself, are dilated. On CPU they are
 therefore written here without dilation: a transposed convolution is one dense correlation per stride
-phase, a kernel gradient one matrix product per tap. GPU and TPU use `lax.conv_general_dilated` throughout.
+phase, a kernel gradient one matrix product per tap in time. GPU and TPU use `lax.conv_general_dilated` throughout.
 Parameters are laid out as in `flax.linen.Conv` and `flax.linen.ConvTranspose`, so checkpoints do not
 depend on the path.
 """
@@ -175,19 +175,23 @@ def _interleave(phases: Sequence[Array], strides: Strides, size: Sequence[int]) 
 
 
 def _kernel_gradient(x, g, taps, strides, padding):
-    """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel, one matrix product per tap."""
+    """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel.
+
+    One matrix product per tap in time, of the patches under the taps in space: few large products, and never
+    a tensor of all patches.
+    """
     x = jnp.pad(x, [(0, 0), *((max(lo, 0), max(hi, 0)) for lo, hi in padding), (0, 0)])
+
+    def window(tap):
+        first = [j - min(lo, 0) for j, (lo, _) in zip(tap, padding)]
+        ends = [j + (n - 1) * s + 1 for j, n, s in zip(first, g.shape[1:-1], strides)]
+        return x[(slice(None), *map(slice, first, ends, strides))]
+
     products = []
-    for tap in itertools.product(*map(range, taps)):
-        window = tuple(
-            slice(j - min(lo, 0), j - min(lo, 0) + (n - 1) * s + 1, s)
-            for j, n, s, (lo, _) in zip(tap, g.shape[1:-1], strides, padding)
-        )
-        products.append(
-            jnp.einsum(
-                "...i,...o->io", x[(slice(None), *window)], g, preferred_element_type=jnp.float32
-            )
-        )
+    for time in range(taps[0]):
+        spatial = itertools.product(*map(range, taps[1:]))
+        patches = jnp.concatenate([window((time, *tap)) for tap in spatial], axis=-1)
+        products.append(jnp.einsum("...p,...o->po", patches, g, preferred_element_type=jnp.float32))
     return jnp.stack(products).reshape(*taps, x.shape[-1], g.shape[-1])
 
 

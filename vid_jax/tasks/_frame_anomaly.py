@@ -49,7 +49,7 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
     found = [dataset.labels("test", i) for i in range(len(videos))]
     labels = [np.full(v.length, -1) if y is None else y for v, y in zip(videos, found)]
 
-    scalars, tables, figures = {}, {}, {}
+    scalars, tables, figures, files = {}, {}, {}, {}
     if any((y >= 0).any() for y in labels):
         by_method = {model: scores} | {
             name: _to_frames(s, windows.starts, dataset)
@@ -67,6 +67,8 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
         for method in list(metrics)[1:]:
             scalars |= {f"baseline/{method}/{key}": v for key, v in metrics[method].items()}
         tables["Frame level"] = comparison_table(metrics, anomaly.FRAME_COLUMNS)
+        if pixels:
+            tables["Pixel level"] = comparison_table({model: pixels}, anomaly.PIXEL_COLUMNS)
         for how, title in (("per_video", "per-video min-max"), ("raw", "raw scores")):
             figures[f"ROC, {title}"] = visualize.roc_figure(
                 {method: anomaly.roc_points(s, labels, how) for method, s in by_method.items()},
@@ -82,8 +84,8 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
         figures[f"Scores of {video.name}"] = visualize.score_timeline(
             s, video.name, y if (y >= 0).any() else None, timestamps=video.timestamps
         )
-        tables[f"scores_{video.name}"] = score_table(s, scaled, y, video.timestamps)
-    return Report(scalars, tables, figures)
+        files[f"scores_{video.name}"] = score_table(s, scaled, y, video.timestamps)
+    return Report(scalars, tables, figures, files)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -176,24 +176,25 @@ def draw_wheelchair(canvas: Canvas, pose: Pose, look: Look) -> None:
 
 
 def draw_cart(canvas: Canvas, pose: Pose, look: Look) -> None:
-    """A small service truck with its driver: cab, glass, load bed, two wheels."""
+    """A small service truck with its driver: cab, glass, two wheels, a load where there is a bag."""
     body, glass, tyre = look.vehicle, 0.45 * look.vehicle + 12, 32
-    canvas.polygon(
-        [pose.at(*p) for p in ((-1.05, 0.2), (-1.05, 0.62), (0.1, 0.62), (0.1, 0.2))], body
-    )
-    cab = ((0.0, 0.2), (0.0, 1.28), (0.62, 1.28), (0.84, 0.74), (1.02, 0.66), (1.02, 0.2))
-    canvas.polygon([pose.at(*p) for p in cab], body)
-    canvas.polygon(
-        [pose.at(*p) for p in ((0.1, 0.74), (0.1, 1.18), (0.56, 1.18), (0.73, 0.74))], glass
-    )
-    _draw_head(canvas, pose, pose.at(0.34, 0.98), look)
-    canvas.limb(pose.at(0.34, 0.74), pose.at(0.34, 0.84), 0.2 * pose.height, look.shirt)
-    canvas.limb(pose.at(-1.03, 0.62), pose.at(-1.03, 0.86), 3, 0.8 * body)
-    canvas.limb(pose.at(-1.03, 0.86), pose.at(0.0, 0.86), 2, 0.8 * body)
-    canvas.limb(pose.at(-1.0, 0.45), pose.at(1.0, 0.45), 2, 0.75 * body)
-    for axle in (-0.68, 0.62):
-        canvas.ellipse(pose.at(axle, 0.17), (0.2 * pose.height,) * 2, tyre)
-        canvas.ellipse(pose.at(axle, 0.17), (0.08 * pose.height,) * 2, body)
+    if look.bag is not None:
+        canvas.polygon([pose.at(*p) for p in _LOAD], look.bag)
+    canvas.polygon([pose.at(*p) for p in _BED], body)
+    canvas.polygon([pose.at(*p) for p in _CAB], body)
+    canvas.polygon([pose.at(*p) for p in _WINDOW], glass)
+    _draw_head(canvas, pose, pose.at(0.27, 0.78), look)
+    canvas.limb(pose.at(0.27, 0.6), pose.at(0.27, 0.67), 0.16 * pose.height, look.shirt)
+    canvas.limb(pose.at(-0.8, 0.36), pose.at(0.8, 0.36), 2, 0.75 * body)
+    for axle in (-0.54, 0.5):
+        canvas.ellipse(pose.at(axle, 0.15), (0.16 * pose.height,) * 2, tyre)
+        canvas.ellipse(pose.at(axle, 0.15), (0.065 * pose.height,) * 2, body)
+
+
+_LOAD = ((-0.78, 0.5), (-0.78, 0.76), (-0.12, 0.76), (-0.12, 0.5))
+_BED = ((-0.85, 0.16), (-0.85, 0.5), (0.1, 0.5), (0.1, 0.16))
+_CAB = ((0.0, 0.16), (0.0, 1.03), (0.5, 1.03), (0.68, 0.6), (0.82, 0.53), (0.82, 0.16))
+_WINDOW = ((0.08, 0.6), (0.08, 0.95), (0.45, 0.95), (0.59, 0.6))
 
 
 def _fixed(point: Point) -> tuple[int, int]:

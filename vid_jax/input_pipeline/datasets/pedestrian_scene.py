@@ -27,12 +27,14 @@ def _clips(prefix: str, lengths: str) -> dict[str, int]:
 TRAIN_LENGTHS = _clips("Train", "120 150 150 180 180 150 150 120 180 180 180 180 180 150 150 150")
 TEST_LENGTHS = _clips("Test", "180 180 150 180 150 180 180 180 120 150 180 180")
 
+_LENGTHS = TRAIN_LENGTHS | TEST_LENGTHS
+
 _PAVEMENT_TOP, _PAVEMENT_BOTTOM = 78, 212  # image rows
-_LANES = (140.0, 204.0)  # rows where walkers set foot
+_LANES = (134.0, 202.0)  # rows where walkers set foot
 _NOISE = 2.0  # standard deviation of the sensor noise, grey values
 _DRIFT = 0.01  # amplitude of the illumination drift, relative
 _SWELL = 230  # frames from one rush to the next
-_CROWD = (0.004, 0.075)  # walkers a frame, at the quietest and at the busiest
+_CROWD = (0.003, 0.058)  # parties a frame, at the quietest and at the busiest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,38 +87,83 @@ class _Kind:
 
 _WALKING = _Kind(figures.draw_walker, 0.034, 0.5)
 _ANOMALIES = {
-    "cyclist": _Kind(figures.draw_cyclist, 0.058, 1.1),
-    "skater": _Kind(figures.draw_skater, 0.055, 0.8),
-    "runner": _Kind(figures.draw_runner, 0.065, 0.5),
+    "cyclist": _Kind(figures.draw_cyclist, 0.048, 1.1),
+    "skater": _Kind(figures.draw_skater, 0.048, 0.8),
+    "runner": _Kind(figures.draw_runner, 0.05, 0.5),
     "wheelchair": _Kind(figures.draw_wheelchair, 0.042, 0.8),
-    "cart": _Kind(figures.draw_cart, 0.048, 2.0),
+    "cart": _Kind(figures.draw_cart, 0.045, 1.7),
     "on_grass": _WALKING,
 }
 
 
-def _group(kind: str, enters: int, heading: int, *people: tuple[int, float, bool]) -> list[_Event]:
-    """Several of one kind together; each person: frames after the first, row, pale."""
-    return [_Event(kind, enters + after, row, heading, pale) for after, row, pale in people]
-
-
-_EVENTS: dict[str, list[_Event]] = {
-    "Test001": _group("cyclist", 62, 1, (0, 168, True), (9, 146, False), (17, 186, True)),
-    "Test002": _group("skater", 95, -1, (0, 175, True), (10, 150, True), (16, 192, False)),
-    "Test003": _group("wheelchair", -60, 1, (0, 192, True), (10, 160, True)),
-    "Test004": _group("cart", 48, -1, (0, 176, True)),
-    "Test005": _group("cyclist", -55, -1, (0, 150, True), (8, 184, True))
-    + _group("runner", 85, 1, (0, 176, True), (7, 158, True), (12, 192, False)),
-    "Test006": _group(
-        "on_grass", 60, 1, (0, 66, True), (8, 72, True), (15, 62, True), (22, 69, False)
+_PALE, _DARK = True, False
+_RIGHT, _LEFT = 1, -1
+_EVENTS = {
+    "Test001": (
+        _Event("cyclist", 66, 178, _RIGHT, _PALE),
+        _Event("cyclist", 70, 152, _LEFT, _DARK),
     ),
-    "Test007": _group("cart", -30, 1, (0, 160, False)),
-    "Test008": _group("cyclist", 100, -1, (0, 145, True), (8, 172, False), (15, 194, True)),
-    "Test009": _group("runner", 28, -1, (0, 165, True), (6, 150, False), (11, 188, True)),
-    "Test010": _group("skater", -30, 1, (0, 146, True), (9, 190, True))
-    + _group("cyclist", -18, -1, (0, 170, True)),
-    "Test011": _group("cart", 92, 1, (0, 190, True)),
-    "Test012": _group("on_grass", -70, -1, (0, 230, True), (10, 236, True))
-    + _group("skater", 112, 1, (0, 165, True), (7, 188, True)),
+    "Test002": (
+        _Event("skater", 96, 182, _LEFT, _PALE),
+        _Event("skater", 101, 158, _RIGHT, _PALE),
+        _Event("skater", 128, 196, _LEFT, _DARK),
+    ),
+    "Test003": (
+        _Event("wheelchair", -62, 192, _RIGHT, _PALE),
+        _Event("wheelchair", -66, 165, _LEFT, _PALE),
+    ),
+    "Test004": (_Event("cart", 52, 172, _LEFT, _PALE),),
+    "Test005": (
+        _Event("cyclist", -58, 155, _LEFT, _PALE),
+        _Event("cyclist", -52, 188, _RIGHT, _PALE),
+        _Event("runner", 90, 180, _RIGHT, _PALE),
+        _Event("runner", 93, 162, _LEFT, _PALE),
+    ),
+    "Test006": (
+        _Event("on_grass", 80, 66, _RIGHT, _PALE),
+        _Event("on_grass", 86, 74, _RIGHT, _PALE),
+        _Event("on_grass", 94, 62, _LEFT, _DARK),
+        _Event("on_grass", 100, 70, _LEFT, _PALE),
+    ),
+    "Test007": (_Event("cart", -40, 160, _RIGHT, _DARK),),
+    "Test008": (
+        _Event("cyclist", 104, 150, _LEFT, _PALE),
+        _Event("cyclist", 110, 190, _RIGHT, _DARK),
+    ),
+    "Test009": (
+        _Event("runner", 28, 168, _LEFT, _PALE),
+        _Event("runner", 31, 154, _RIGHT, _DARK),
+        _Event("runner", 44, 192, _LEFT, _PALE),
+    ),
+    "Test010": (
+        _Event("skater", -40, 152, _RIGHT, _PALE),
+        _Event("skater", -34, 194, _LEFT, _PALE),
+        _Event("cyclist", -24, 172, _LEFT, _PALE),
+    ),
+    "Test011": (_Event("cart", 98, 186, _RIGHT, _PALE),),
+    "Test012": (
+        _Event("on_grass", -85, 232, _LEFT, _PALE),
+        _Event("on_grass", -70, 236, _LEFT, _PALE),
+        _Event("skater", 118, 170, _RIGHT, _PALE),
+        _Event("skater", 121, 192, _LEFT, _PALE),
+    ),
+}
+
+# Frame at which the crowd of a test video is densest. Some rushes coincide with the anomalies, others
+# with normal frames, so that over the test set density says nothing about what is abnormal.
+_RUSH = {
+    "Test001": 20,
+    "Test002": 140,
+    "Test003": 120,
+    "Test004": 0,
+    "Test005": 65,
+    "Test006": 140,
+    "Test007": 150,
+    "Test008": 150,
+    "Test009": 0,
+    "Test010": 30,
+    "Test011": 30,
+    "Test012": 88,
 }
 
 
@@ -126,11 +173,10 @@ def render_video(name: str, seed: int) -> PedestrianVideo:
     A frame is labelled abnormal exactly where its mask is not empty: at least MIN_VISIBLE_PIXELS of
     anomalies are in view and not hidden by others.
     """
-    length = {**TRAIN_LENGTHS, **TEST_LENGTHS}[name]
+    length = _LENGTHS[name]
     generator = _generator(seed, name)
-    movers = _crowd(generator, length, _rush_phase(generator, name)) + [
-        _anomaly(generator, e) for e in _EVENTS.get(name, ())
-    ]
+    movers = _crowd(generator, name)
+    movers += [_anomaly(generator, event) for event in _EVENTS.get(name, ())]
     movers.sort(key=lambda mover: mover.row)
     background = _background(seed)
     gain = _illumination(generator, length)
@@ -149,42 +195,48 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 def _body_height(row: float) -> float:
     """Height in pixels of a person who stands on an image row: nearer is taller."""
-    return 84 + 0.3 * (row - 128)
+    return 72 + 0.28 * (row - 134)
 
 
-def _rush_phase(generator: np.random.Generator, name: str) -> float:
-    """Where in the swell of the crowd a video starts, radians.
-
-    Spread evenly over the test videos, so that density tells nothing about the anomalies.
-    """
-    if name in TEST_LENGTHS:
-        return 2 * math.pi * (5 * list(TEST_LENGTHS).index(name) % 12) / 12
-    return generator.uniform(0, 2 * math.pi)
-
-
-def _crowd(generator: np.random.Generator, length: int, phase: float) -> list[_Mover]:
-    """People who pass through while the video lasts: their number and clothes change in slow waves."""
-    times = np.arange(-120, length + 120)
-    swell = 0.5 + 0.5 * np.sin(2 * math.pi * times / _SWELL + phase)
-    fashion = 0.5 + 0.5 * np.sin(2 * math.pi * times / 310 + generator.uniform(0, 2 * math.pi))
+def _crowd(generator: np.random.Generator, name: str) -> list[_Mover]:
+    """People who pass through while the video lasts; their number changes in slow waves."""
+    length = _LENGTHS[name]
+    peak = _RUSH.get(name, generator.uniform(0, _SWELL))
+    times = np.arange(-150, length + 150)
+    swell = 0.5 + 0.5 * np.cos(2 * math.pi * (times - peak) / _SWELL)
     quiet, busy = _CROWD
-    rate = (quiet + (busy - quiet) * swell**1.5) * generator.uniform(0.7, 1.2)
-    return [
-        _walker(generator, passes=time + generator.uniform(), contrast=fashion[i])
-        for i, time in enumerate(times)
-        for _ in range(generator.poisson(rate[i]))
-    ]
+    due = np.cumsum((quiet + (busy - quiet) * swell) * generator.uniform(0.8, 1.2))
+    passing = np.searchsorted(due, np.arange(generator.uniform(), due[-1]))
+    contrast = generator.uniform()
+    return [w for i in passing for w in _party(generator, times[i], contrast)]
 
 
-def _walker(generator: np.random.Generator, passes: float, contrast: float) -> _Mover:
-    """A person who passes the middle of the view at a frame; contrast of the clothes in [0, 1]."""
+def _party(generator: np.random.Generator, passes: float, contrast: float) -> list[_Mover]:
+    """One to three people in company, who pass the middle of the view at about a frame."""
     heading = int(generator.choice((-1, 1)))
     row = generator.uniform(*_LANES)
-    pace = _WALKING.pace * _body_height(row) * generator.normal(1, 0.07)
-    darkness = 40 + 50 * contrast + generator.normal(0, 5)
-    shirt, trousers = 150 - darkness * generator.uniform(0.85, 1.15, 2)
-    bag = 150 - 1.15 * darkness if generator.uniform() < 0.3 else None
-    look = Look(shirt, trousers, skin=115.0, hair=70.0, bag=bag)
+    pace = generator.normal(1, 0.05)
+    members = []
+    for _ in range(generator.choice((1, 2, 3), p=(0.45, 0.3, 0.25))):
+        beside = float(np.clip(row + generator.normal(0, 9), *_LANES))
+        when = passes + generator.normal(0, 5)
+        members.append(_walker(generator, when, beside, heading, pace, contrast))
+    return members
+
+
+def _walker(
+    generator: np.random.Generator,
+    passes: float,
+    row: float,
+    heading: int,
+    haste: float,
+    contrast: float,
+) -> _Mover:
+    pace = _WALKING.pace * _body_height(row) * haste
+    darkness = generator.uniform(35, 85) + 25 * contrast
+    shirt, trousers = 150 - darkness * generator.uniform((0.9, 0.75), (1.15, 1.0))
+    bag = 150 - 1.1 * darkness if generator.uniform() < 0.3 else None
+    look = Look(shirt, trousers, skin=112.0, hair=80.0, bag=bag)
     x = FRAME_SIZE[1] / 2 - heading * pace * passes
     gait = generator.uniform(0, 2 * math.pi)
     return _Mover(_WALKING.draw, look, x, row, pace, heading, gait, _WALKING.shadow, False)
@@ -193,7 +245,10 @@ def _walker(generator: np.random.Generator, passes: float, contrast: float) -> _
 def _anomaly(generator: np.random.Generator, event: _Event) -> _Mover:
     kind = _ANOMALIES[event.kind]
     pace = kind.pace * _body_height(event.row) * generator.normal(1, 0.04)
-    look = Look(214, 204, 170, 90, vehicle=208) if event.pale else Look(48, 40, 90, 30, vehicle=44)
+    if event.pale:
+        look = Look(202, 192, 165, 105, vehicle=184 if event.kind == "cart" else 192)
+    else:
+        look = Look(60, 54, 95, 40, bag=200, vehicle=100 if event.kind == "cart" else 56)
     reach = 0.5 * kind.shadow * _body_height(event.row)
     edge = -reach if event.heading > 0 else FRAME_SIZE[1] + reach
     x = edge - event.heading * pace * event.enters
@@ -233,21 +288,18 @@ def _background(seed: int) -> np.ndarray:
     """The empty scene, uint8: wall and hedge, lawn, walkway of slabs, lawn."""
     generator = _generator(seed, "background")
     width = FRAME_SIZE[1]
-    scene = 84 + _texture(generator, 1.0, 9) + _texture(generator, 12, 2)  # lawn
+    scene = 84 + _texture(generator, 0.8, 8)  # lawn
     pavement = scene[_PAVEMENT_TOP:_PAVEMENT_BOTTOM]
     rows = np.linspace(-3, 3, len(pavement), dtype=np.float32)[:, None]
-    pavement[:] = (
-        152 + rows + (_texture(generator, 1.0, 2) + _texture(generator, 9, 1))[: len(rows)]
-    )
+    pavement[:] = 152 + rows + _texture(generator, 0.8, 2)[: len(rows)]
     for x in range(-160, width + 200, 74):  # joints of the slabs run to a vanishing point
         top = (round(180 + 0.72 * (x - 180)), _PAVEMENT_TOP)
         bottom = (round(180 + 1.25 * (x - 180)), _PAVEMENT_BOTTOM - 1)
-        cv2.line(scene, top, bottom, 143.0, 1, cv2.LINE_AA)
-    cv2.line(scene, (0, 138), (width, 138), 143.0, 1)
+        cv2.line(scene, top, bottom, 146.0, 1, cv2.LINE_AA)
+    cv2.line(scene, (0, 138), (width, 138), 146.0, 1)
     for row in (_PAVEMENT_TOP, _PAVEMENT_BOTTOM - 1):
         cv2.line(scene, (0, row), (width, row), 172.0, 2)
     _draw_hedge(scene, generator)
-    _draw_lamp(scene, (62, _PAVEMENT_TOP - 4))
     _draw_lamp(scene, (296, _PAVEMENT_TOP - 4))
     return np.clip(cv2.GaussianBlur(scene, (3, 3), 0.7), 0, 255).astype(np.uint8)
 
