@@ -26,7 +26,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.seed = 0
 
     config.model = ConfigDict()
-    config.model.width = 1.0  # times 96, 128, 256, 256 channels
+    config.model.channels = (96, 128, 256, 256)
+    config.model.width = 1.0  # times the channels
     config.model.memory_slots = 2000  # 0: the plain autoencoder
     config.model.memory_addressing = "cosine"  # or dot, as in the published code
     config.model.memory_temperature = 0.05  # divides the cosine
@@ -93,10 +94,18 @@ def get_config(variant: str = "") -> ConfigDict:
     config.eval.smoothing_sigma = 0.0  # frames; smoothed figures stand beside the others. 0: none
 
     if variant:
-        config.model.width = 0.25
+        config.model.channels = (8, 16, 48, 96)
         config.model.memory_slots = 500
-        config.data.frame_size = (64, 96)
+        config.model.shrink_threshold = 0.002
+        config.model.encoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
+        config.model.decoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
+        config.data.frame_size = (96, 144)
+        config.optimizer.name = "adam"
+        config.optimizer.learning_rate = 3e-3
+        config.optimizer.schedule = "cosine"
+        config.train.batch_size = 2
         config.train.epochs = 8
+        config.train.entropy_weight = 2e-4
     if variant == "demo":
         config.data.dataset = "pedestrians"
         config.train.epochs = 2

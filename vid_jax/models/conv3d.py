@@ -10,7 +10,7 @@ depend on the path.
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 Padding = tuple[tuple[int, int], ...]
 Strides = tuple[int, ...]
 _DIMENSIONS = ("NDHWC", "DHWIO", "NDHWC")
-_FEW_CHANNELS = 4  # up to here a dense correlation wastes the vector units on CPU
+_FEW_INPUTS, _FEW_OUTPUTS = 8, 16  # channels; measured, see `_correlate`
 
 
 def conv(
@@ -68,11 +68,11 @@ def _conv_transpose_lax(x, kernel, strides, padding):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv_cpu(x, kernel, strides, padding):
-    return _conv_lax(x, kernel, strides, padding)
+    return _correlate(x, kernel, strides, padding)
 
 
 def _conv_cpu_fwd(x, kernel, strides, padding):
-    return _conv_lax(x, kernel, strides, padding), (x, kernel)
+    return _correlate(x, kernel, strides, padding), (x, kernel)
 
 
 def _conv_cpu_bwd(strides, padding, residuals, g):
@@ -103,7 +103,7 @@ def _conv_transpose_cpu_bwd(strides, padding, residuals, g):
     # The transpose of a transposed convolution is the convolution it was made from.
     x, kernel = residuals
     padding = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape, padding))
-    dx = _conv_lax(g, _mirror(kernel), strides, padding)
+    dx = _correlate(g, _mirror(kernel), strides, padding)
     dk = _kernel_gradient(g, x, kernel.shape[:-2], strides, padding)
     return dx, _mirror(dk).astype(kernel.dtype)
 
@@ -136,14 +136,29 @@ def _by_stride_phase(x, kernel, strides, low, size):
         if 0 in taps.shape:
             phases.append(jnp.zeros((x.shape[0], *counts, kernel.shape[-1]), x.dtype))
         else:
-            phases.append(_correlate(x, taps, padding))
+            phases.append(_correlate(x, taps, (1,) * len(strides), padding))
     return _interleave(phases, strides, size)
 
 
-def _correlate(x, kernel, padding):
-    """Dense correlation; for few output channels one product to every tap, then shifted additions."""
-    if kernel.shape[-1] > _FEW_CHANNELS:
-        return _conv_lax(x, kernel, (1,) * len(padding), padding)
+def _correlate(x, kernel, strides, padding):
+    """Strided correlation. With few channels XLA's kernel wastes the vector units, so then it is done as
+    matrix products: to every tap where few channels go out, of patches where few come in."""
+    *taps, inputs, outputs = kernel.shape
+    if outputs <= _FEW_OUTPUTS and set(strides) == {1}:
+        return _products_to_taps(x, kernel, padding)
+    if inputs <= _FEW_INPUTS and outputs <= _FEW_INPUTS * 4:
+        size = [
+            (n + sum(pads) - k) // s + 1
+            for n, pads, k, s in zip(x.shape[1:-1], padding, taps, strides)
+        ]
+        by_time = kernel.reshape(taps[0], -1, outputs)
+        patches = _patches(x, taps, size, strides, padding)
+        return sum(patch @ tap for patch, tap in zip(patches, by_time))
+    return _conv_lax(x, kernel, strides, padding)
+
+
+def _products_to_taps(x, kernel, padding):
+    """Dense correlation as one product to all taps, then the taps' shifted sum."""
     taps = kernel.shape[:-2]
     products = jnp.einsum("...i,tio->t...o", x, kernel.reshape(-1, *kernel.shape[-2:]))
     zero = jnp.zeros((), products.dtype)
@@ -175,24 +190,29 @@ def _interleave(phases: Sequence[Array], strides: Strides, size: Sequence[int]) 
 
 
 def _kernel_gradient(x, g, taps, strides, padding):
-    """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel.
+    """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel."""
+    products = [
+        jnp.einsum("...p,...o->po", patch, g, preferred_element_type=jnp.float32)
+        for patch in _patches(x, taps, g.shape[1:-1], strides, padding)
+    ]
+    return jnp.stack(products).reshape(*taps, x.shape[-1], g.shape[-1])
 
-    One matrix product per tap in time, of the patches under the taps in space: few large products, and never
-    a tensor of all patches.
+
+def _patches(x, taps, size, strides, padding) -> Iterator[Array]:
+    """For each tap in time, the inputs under all taps in space: (batch, *size, taps in space * channels).
+
+    One tap in time after the other gives few large products, and never a tensor of all patches.
     """
     x = jnp.pad(x, [(0, 0), *((max(lo, 0), max(hi, 0)) for lo, hi in padding), (0, 0)])
 
     def window(tap):
         first = [j - min(lo, 0) for j, (lo, _) in zip(tap, padding)]
-        ends = [j + (n - 1) * s + 1 for j, n, s in zip(first, g.shape[1:-1], strides)]
+        ends = [j + (n - 1) * s + 1 for j, n, s in zip(first, size, strides)]
         return x[(slice(None), *map(slice, first, ends, strides))]
 
-    products = []
     for time in range(taps[0]):
-        spatial = itertools.product(*map(range, taps[1:]))
-        patches = jnp.concatenate([window((time, *tap)) for tap in spatial], axis=-1)
-        products.append(jnp.einsum("...p,...o->po", patches, g, preferred_element_type=jnp.float32))
-    return jnp.stack(products).reshape(*taps, x.shape[-1], g.shape[-1])
+        in_space = itertools.product(*map(range, taps[1:]))
+        yield jnp.concatenate([window((time, *tap)) for tap in in_space], axis=-1)
 
 
 class Conv3D(nn.Module):

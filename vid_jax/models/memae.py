@@ -70,7 +70,8 @@ class MemAE(nn.Module):
     and cropped after the decoder.
 
     Attributes:
-        width: multiplies the 96, 128, 256, 256 channels of the encoder and of its mirror image.
+        channels: of the four blocks of the encoder; the decoder mirrors them.
+        width: multiplies the channels.
         memory_slots: 0 gives the plain autoencoder, without memory.
         memory_addressing, memory_temperature, shrink_threshold: see `Memory`.
         encoder_drop_rates, decoder_drop_rates: spatial dropout (whole feature maps) after each block; the
@@ -80,6 +81,7 @@ class MemAE(nn.Module):
         dtype: of the convolutions; memory, statistics and output are float32.
     """
 
+    channels: tuple[int, ...] = CHANNELS
     width: float = 1.0
     memory_slots: int = 2000
     memory_addressing: str = "cosine"
@@ -104,7 +106,7 @@ class MemAE(nn.Module):
             batch_norm_momentum=self.batch_norm_momentum,
             dtype=self.dtype,
         )
-        widths = [max(1, round(self.width * c)) for c in CHANNELS]
+        widths = [max(1, round(self.width * c)) for c in self.channels]
         padded, crop = _pad_to_strides(video)
 
         x = padded

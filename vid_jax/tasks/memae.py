@@ -31,6 +31,7 @@ def make(config: ConfigDict) -> "MemAETask":
             f"{', '.join(ADDRESSING)}"
         )
     network = MemAE(
+        channels=tuple(model.channels),
         width=model.width,
         memory_slots=model.memory_slots,
         memory_addressing=model.memory_addressing,

@@ -34,7 +34,11 @@ _LANES = (134.0, 202.0)  # rows where walkers set foot
 _NOISE = 2.0  # standard deviation of the sensor noise, grey values
 _DRIFT = 0.01  # amplitude of the illumination drift, relative
 _SWELL = 230  # frames from one rush to the next
-_CROWD = (0.003, 0.058)  # parties a frame, at the quietest and at the busiest
+_SHADE = 0.18  # of the light, where the shade of the leaves is strongest
+_LEAF = 14.0  # pixels, scale of the pattern of the shade
+_WIND = 6.5  # pixels a frame, at most, by which the shade moves
+_CLOUDS = 200  # frames from one sunny spell to the next
+_CROWD = (0.0036, 0.117)  # walkers a frame, at the quietest and at the busiest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +91,13 @@ class _Kind:
 
 _WALKING = _Kind(figures.draw_walker, 0.034, 0.5)
 _ANOMALIES = {
-    "cyclist": _Kind(figures.draw_cyclist, 0.048, 1.1),
-    "skater": _Kind(figures.draw_skater, 0.048, 0.8),
-    "runner": _Kind(figures.draw_runner, 0.05, 0.5),
-    "wheelchair": _Kind(figures.draw_wheelchair, 0.042, 0.8),
-    "cart": _Kind(figures.draw_cart, 0.045, 1.7),
+    "cyclist": _Kind(figures.draw_cyclist, 0.037, 1.1),
+    "skater": _Kind(figures.draw_skater, 0.037, 0.8),
+    "runner": _Kind(figures.draw_runner, 0.039, 0.5),
+    "wheelchair": _Kind(figures.draw_wheelchair, 0.032, 0.8),
+    "cart": _Kind(figures.draw_cart, 0.034, 1.7),
     "on_grass": _WALKING,
 }
-
 
 _PALE, _DARK = True, False
 _RIGHT, _LEFT = 1, -1
@@ -102,69 +105,65 @@ _EVENTS = {
     "Test001": (
         _Event("cyclist", 66, 178, _RIGHT, _PALE),
         _Event("cyclist", 70, 152, _LEFT, _DARK),
+        _Event("cyclist", 84, 194, _LEFT, _PALE),
     ),
     "Test002": (
         _Event("skater", 96, 182, _LEFT, _PALE),
         _Event("skater", 101, 158, _RIGHT, _PALE),
+        _Event("skater", 112, 170, _RIGHT, _PALE),
         _Event("skater", 128, 196, _LEFT, _DARK),
     ),
     "Test003": (
-        _Event("wheelchair", -62, 192, _RIGHT, _PALE),
-        _Event("wheelchair", -66, 165, _LEFT, _PALE),
+        _Event("wheelchair", -92, 192, _RIGHT, _PALE),
+        _Event("wheelchair", -88, 165, _LEFT, _PALE),
+        _Event("wheelchair", -84, 180, _LEFT, _PALE),
     ),
     "Test004": (_Event("cart", 52, 172, _LEFT, _PALE),),
     "Test005": (
-        _Event("cyclist", -58, 155, _LEFT, _PALE),
-        _Event("cyclist", -52, 188, _RIGHT, _PALE),
-        _Event("runner", 90, 180, _RIGHT, _PALE),
-        _Event("runner", 93, 162, _LEFT, _PALE),
+        _Event("cyclist", -66, 155, _LEFT, _PALE),
+        _Event("runner", -60, 188, _RIGHT, _PALE),
+        _Event("runner", -54, 170, _LEFT, _PALE),
+        _Event("runner", -50, 162, _LEFT, _PALE),
     ),
     "Test006": (
         _Event("on_grass", 80, 66, _RIGHT, _PALE),
         _Event("on_grass", 86, 74, _RIGHT, _PALE),
         _Event("on_grass", 94, 62, _LEFT, _DARK),
+        _Event("on_grass", 88, 236, _LEFT, _PALE),
         _Event("on_grass", 100, 70, _LEFT, _PALE),
     ),
-    "Test007": (_Event("cart", -40, 160, _RIGHT, _DARK),),
+    "Test007": (_Event("cart", -70, 160, _RIGHT, _DARK), _Event("skater", -54, 194, _LEFT, _PALE)),
     "Test008": (
         _Event("cyclist", 104, 150, _LEFT, _PALE),
         _Event("cyclist", 110, 190, _RIGHT, _DARK),
     ),
     "Test009": (
-        _Event("runner", 28, 168, _LEFT, _PALE),
-        _Event("runner", 31, 154, _RIGHT, _DARK),
-        _Event("runner", 44, 192, _LEFT, _PALE),
+        _Event("runner", 48, 168, _LEFT, _PALE),
+        _Event("runner", 51, 154, _RIGHT, _DARK),
+        _Event("runner", 58, 182, _RIGHT, _PALE),
+        _Event("runner", 62, 192, _LEFT, _PALE),
     ),
     "Test010": (
-        _Event("skater", -40, 152, _RIGHT, _PALE),
-        _Event("skater", -34, 194, _LEFT, _PALE),
-        _Event("cyclist", -24, 172, _LEFT, _PALE),
+        _Event("skater", -68, 152, _RIGHT, _PALE),
+        _Event("skater", -64, 194, _LEFT, _PALE),
+        _Event("cyclist", -60, 172, _LEFT, _PALE),
     ),
     "Test011": (_Event("cart", 98, 186, _RIGHT, _PALE),),
     "Test012": (
         _Event("on_grass", -85, 232, _LEFT, _PALE),
+        _Event("on_grass", -78, 228, _LEFT, _PALE),
         _Event("on_grass", -70, 236, _LEFT, _PALE),
         _Event("skater", 118, 170, _RIGHT, _PALE),
         _Event("skater", 121, 192, _LEFT, _PALE),
+        _Event("skater", 124, 156, _RIGHT, _PALE),
     ),
 }
 
-# Frame at which the crowd of a test video is densest. Some rushes coincide with the anomalies, others
-# with normal frames, so that over the test set density says nothing about what is abnormal.
-_RUSH = {
-    "Test001": 20,
-    "Test002": 140,
-    "Test003": 120,
-    "Test004": 0,
-    "Test005": 65,
-    "Test006": 140,
-    "Test007": 150,
-    "Test008": 150,
-    "Test009": 0,
-    "Test010": 30,
-    "Test011": 30,
-    "Test012": 88,
-}
+# The frames of each test video at which the crowd is densest and the shade is strongest: in the midst of
+# the abnormal frames of half of the videos and of the normal ones of the others, in all four combinations,
+# so that over the test set neither says what is abnormal.
+_CROWD_PEAK = dict(zip(TEST_LENGTHS, (122, 50, 125, 115, 35, 42, 145, 142, 85, 115, 50, 150)))
+_SHADE_PEAK = dict(zip(TEST_LENGTHS, (30, 140, 125, 115, 110, 132, 145, 142, 25, 40, 50, 150)))
 
 
 def render_video(name: str, seed: int) -> PedestrianVideo:
@@ -180,12 +179,14 @@ def render_video(name: str, seed: int) -> PedestrianVideo:
     movers.sort(key=lambda mover: mover.row)
     background = _background(seed)
     gain = _illumination(generator, length)
+    shade = _shade(generator, name)
     frames = np.empty((length, *FRAME_SIZE), np.uint8)
     masks = np.zeros((length, *FRAME_SIZE), bool)
     for frame in range(length):
         image, masks[frame] = _draw(background, movers, frame)
         noise = generator.standard_normal(FRAME_SIZE, np.float32) * np.float32(_NOISE)
-        frames[frame] = np.clip(image * gain[frame] + noise + np.float32(0.5), 0, 255)
+        light = gain[frame] * shade(frame)
+        frames[frame] = np.clip(image * light + noise + np.float32(0.5), 0, 255)
     return PedestrianVideo(frames, masks.any((1, 2)).astype(np.int8), masks)
 
 
@@ -201,38 +202,21 @@ def _body_height(row: float) -> float:
 def _crowd(generator: np.random.Generator, name: str) -> list[_Mover]:
     """People who pass through while the video lasts; their number changes in slow waves."""
     length = _LENGTHS[name]
-    peak = _RUSH.get(name, generator.uniform(0, _SWELL))
+    peak = _CROWD_PEAK.get(name, generator.uniform(0, _SWELL))
     times = np.arange(-150, length + 150)
     swell = 0.5 + 0.5 * np.cos(2 * math.pi * (times - peak) / _SWELL)
     quiet, busy = _CROWD
     due = np.cumsum((quiet + (busy - quiet) * swell) * generator.uniform(0.8, 1.2))
     passing = np.searchsorted(due, np.arange(generator.uniform(), due[-1]))
     contrast = generator.uniform()
-    return [w for i in passing for w in _party(generator, times[i], contrast)]
+    return [_walker(generator, times[i] + generator.normal(0, 6), contrast) for i in passing]
 
 
-def _party(generator: np.random.Generator, passes: float, contrast: float) -> list[_Mover]:
-    """One to three people in company, who pass the middle of the view at about a frame."""
+def _walker(generator: np.random.Generator, passes: float, contrast: float) -> _Mover:
+    """A person who passes the middle of the view at a frame; contrast of the clothes in [0, 1]."""
     heading = int(generator.choice((-1, 1)))
     row = generator.uniform(*_LANES)
-    pace = generator.normal(1, 0.05)
-    members = []
-    for _ in range(generator.choice((1, 2, 3), p=(0.45, 0.3, 0.25))):
-        beside = float(np.clip(row + generator.normal(0, 9), *_LANES))
-        when = passes + generator.normal(0, 5)
-        members.append(_walker(generator, when, beside, heading, pace, contrast))
-    return members
-
-
-def _walker(
-    generator: np.random.Generator,
-    passes: float,
-    row: float,
-    heading: int,
-    haste: float,
-    contrast: float,
-) -> _Mover:
-    pace = _WALKING.pace * _body_height(row) * haste
+    pace = _WALKING.pace * _body_height(row) * generator.normal(1, 0.05)
     darkness = generator.uniform(35, 85) + 25 * contrast
     shirt, trousers = 150 - darkness * generator.uniform((0.9, 0.75), (1.15, 1.0))
     bag = 150 - 1.1 * darkness if generator.uniform() < 0.3 else None
@@ -246,7 +230,7 @@ def _anomaly(generator: np.random.Generator, event: _Event) -> _Mover:
     kind = _ANOMALIES[event.kind]
     pace = kind.pace * _body_height(event.row) * generator.normal(1, 0.04)
     if event.pale:
-        look = Look(202, 192, 165, 105, vehicle=184 if event.kind == "cart" else 192)
+        look = Look(194, 186, 165, 105, vehicle=178 if event.kind == "cart" else 186)
     else:
         look = Look(60, 54, 95, 40, bag=200, vehicle=100 if event.kind == "cart" else 56)
     reach = 0.5 * kind.shadow * _body_height(event.row)
@@ -261,6 +245,31 @@ def _illumination(generator: np.random.Generator, length: int) -> np.ndarray:
     phase, period = generator.uniform(0, 2 * math.pi), generator.uniform(150, 400)
     wave = np.sin(2 * math.pi * np.arange(length) / period + phase)
     return (1 + _DRIFT * wave).astype(np.float32)
+
+
+def _shade(generator: np.random.Generator, name: str) -> Callable[[int], np.ndarray]:
+    """Relative brightness (240, 360), float32, of a frame under swaying leaves, as the sun comes and goes."""
+    height, width = FRAME_SIZE
+    layers = []
+    for _ in range(2):
+        noise = generator.standard_normal((2 * height, 2 * width), np.float32)
+        leaves = cv2.GaussianBlur(noise, (0, 0), _LEAF)
+        phase, gust = generator.uniform(0, 2 * math.pi), generator.uniform(0.6, 1.4)
+        layers.append((leaves / leaves.std(), phase, gust))
+    peak = _SHADE_PEAK.get(name, generator.uniform(0, _CLOUDS))
+    strength = _SHADE * generator.uniform(0.5, 1)
+
+    def shade(frame: int) -> np.ndarray:
+        sun = strength * (0.5 + 0.5 * math.cos(2 * math.pi * (frame - peak) / _CLOUDS))
+        dark = np.zeros(FRAME_SIZE, np.float32)
+        for leaves, phase, gust in layers:
+            sway = _WIND * gust * frame
+            x = width + (width / 2 - 5) * math.sin(phase + 2 * sway / width)
+            y = height + (height / 2 - 5) * math.sin(1.7 * phase + 0.8 * sway / height)
+            dark += cv2.getRectSubPix(leaves, (width, height), (x, y))
+        return 1 - np.float32(sun) * np.clip(dark / 1.4 + 0.3, 0, 2)
+
+    return shade
 
 
 def _draw(

@@ -10,7 +10,6 @@ import tensorflow_datasets as tfds
 from vid_jax.input_pipeline import records
 from vid_jax.input_pipeline.datasets import pedestrian_scene
 
-
 SEED = 0
 
 
