@@ -153,16 +153,25 @@ def _correlate(x, kernel, strides, padding):
         ]
         by_time = kernel.reshape(taps[0], -1, outputs)
         patches = _patches(x, taps, size, strides, padding)
-        return sum(patch @ tap for patch, tap in zip(patches, by_time))
+        products = (
+            jnp.matmul(patch, tap, preferred_element_type=jnp.float32)
+            for patch, tap in zip(patches, by_time)
+        )
+        return sum(products).astype(x.dtype)
     return _conv_lax(x, kernel, strides, padding)
 
 
 def _products_to_taps(x, kernel, padding):
     """Dense correlation as one product to all taps, then the taps' shifted sum."""
     taps = kernel.shape[:-2]
-    products = jnp.einsum("...i,tio->t...o", x, kernel.reshape(-1, *kernel.shape[-2:]))
+    products = jnp.einsum(
+        "...i,tio->t...o",
+        x,
+        kernel.reshape(-1, *kernel.shape[-2:]),
+        preferred_element_type=jnp.float32,
+    )
     zero = jnp.zeros((), products.dtype)
-    return sum(
+    shifted = (
         lax.pad(
             product,
             zero,
@@ -174,6 +183,7 @@ def _products_to_taps(x, kernel, padding):
         )
         for tap, product in zip(itertools.product(*map(range, taps)), products)
     )
+    return sum(shifted).astype(x.dtype)
 
 
 def _interleave(phases: Sequence[Array], strides: Strides, size: Sequence[int]) -> Array:

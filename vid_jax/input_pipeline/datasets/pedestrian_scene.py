@@ -34,11 +34,11 @@ _LANES = (134.0, 202.0)  # rows where walkers set foot
 _NOISE = 2.0  # standard deviation of the sensor noise, grey values
 _DRIFT = 0.01  # amplitude of the illumination drift, relative
 _SWELL = 230  # frames from one rush to the next
-_SHADE = 0.18  # of the light, where the shade of the leaves is strongest
+_SHADE = 0.17  # of the light, where the shade of the leaves is strongest
 _LEAF = 14.0  # pixels, scale of the pattern of the shade
-_WIND = 6.5  # pixels a frame, at most, by which the shade moves
+_WIND = 6.0  # pixels a frame, at most, by which the shade moves
 _CLOUDS = 200  # frames from one sunny spell to the next
-_CROWD = (0.0036, 0.117)  # walkers a frame, at the quietest and at the busiest
+_CROWD = (0.0026, 0.084)  # walkers a frame, at the quietest and at the busiest
 
 
 @dataclasses.dataclass(frozen=True)
