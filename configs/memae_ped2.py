@@ -8,8 +8,10 @@ follow a later re-implementation that reached 0.920 in 160 epochs of 123 steps.
 
 Variants, as in `--config=configs/memae_ped2.py:cpu`:
     (none)  240x360 frames at full width: wants an accelerator with 32 GB, or train.microbatch.
-    cpu     quarter width, 64x96 frames, 8 epochs: about TIME_CPU on 2 cores.
-    demo    generated pedestrians, no download: about TIME_DEMO on 2 cores.
+    cpu     8-16-48-96 channels, 80x128 frames, 8 epochs of some 75 s on 2 cores. Its accuracy has not been
+            measured to the end yet.
+    demo    the same on generated pedestrians, 3 epochs, no download: 5 minutes on 2 cores, frame AUC 0.84
+            (per-video min-max) beside 0.74 of the best baseline.
 """
 
 from ml_collections import ConfigDict
@@ -99,7 +101,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.model.shrink_threshold = 0.002
         config.model.encoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
         config.model.decoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
-        config.data.frame_size = (96, 144)
+        config.data.frame_size = (80, 128)
         config.optimizer.name = "adam"
         config.optimizer.learning_rate = 3e-3
         config.optimizer.schedule = "cosine"
@@ -108,5 +110,5 @@ def get_config(variant: str = "") -> ConfigDict:
         config.train.entropy_weight = 2e-4
     if variant == "demo":
         config.data.dataset = "pedestrians"
-        config.train.epochs = 2
+        config.train.epochs = 3
     return config

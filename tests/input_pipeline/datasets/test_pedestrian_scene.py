@@ -12,12 +12,12 @@ NUM_FRAMES = 16
 
 @pytest.fixture(scope="module")
 def small_videos():
-    """All videos of the default seed at 48x72, (n, 48, 72, 1), and the labels of the test videos."""
+    """All videos of the default seed, (n, 80, 128, 1) as in the demo, and the labels."""
     frames, labels = {}, {}
     for name in [*scene.TRAIN_LENGTHS, *scene.TEST_LENGTHS]:
         video = scene.render_video(name, SEED)
         small = [
-            cv2.resize(frame, (72, 48), interpolation=cv2.INTER_AREA) for frame in video.frames
+            cv2.resize(frame, (128, 80), interpolation=cv2.INTER_AREA) for frame in video.frames
         ]
         frames[name], labels[name] = np.stack(small)[..., None], video.labels
     return frames, labels

@@ -91,11 +91,11 @@ class _Kind:
 
 _WALKING = _Kind(figures.draw_walker, 0.034, 0.5)
 _ANOMALIES = {
-    "cyclist": _Kind(figures.draw_cyclist, 0.037, 1.1),
-    "skater": _Kind(figures.draw_skater, 0.037, 0.8),
-    "runner": _Kind(figures.draw_runner, 0.039, 0.5),
-    "wheelchair": _Kind(figures.draw_wheelchair, 0.032, 0.8),
-    "cart": _Kind(figures.draw_cart, 0.034, 1.7),
+    "cyclist": _Kind(figures.draw_cyclist, 0.035, 1.1),
+    "skater": _Kind(figures.draw_skater, 0.034, 0.8),
+    "runner": _Kind(figures.draw_runner, 0.036, 0.5),
+    "wheelchair": _Kind(figures.draw_wheelchair, 0.030, 0.8),
+    "cart": _Kind(figures.draw_cart, 0.032, 1.7),
     "on_grass": _WALKING,
 }
 
