@@ -5,17 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
 import main
 from configs.memae_ped2 import get_config
 from vid_jax import hooks, optimizers, sharding, train_lib
 from vid_jax.checkpoints import Checkpoints
 from vid_jax.tasks.base import make_task
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def final_state(config_flags, workdir):
