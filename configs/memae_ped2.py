@@ -104,6 +104,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.data.frame_size = (80, 128)
         config.optimizer.name = "adam"
         config.optimizer.learning_rate = 3e-3
+        config.optimizer.b2 = 0.99
         config.optimizer.schedule = "cosine"
         config.train.batch_size = 2
         config.train.epochs = 8
