@@ -1,4 +1,4 @@
-"""Training step, scoring and input pipeline of a config: examples a second, and how they compare.
+"""Training step and scoring of a config: examples a second.
 
 python -m benchmarks.train_step --config=configs/memae_ped2.py:cpu --batch_size=8
 """

@@ -36,7 +36,7 @@ _DRIFT = 0.01  # amplitude of the illumination drift, relative
 _SWELL = 230  # frames from one rush to the next
 _SHADE = 0.17  # of the light, where the shade of the leaves is strongest
 _LEAF = 14.0  # pixels, scale of the pattern of the shade
-_WIND = 6.0  # pixels a frame, at most, by which the shade moves
+_WIND = 6.0  # pixels a frame by which the shade moves at its fastest, times the gust
 _CLOUDS = 200  # frames from one sunny spell to the next
 _CROWD = (0.0026, 0.084)  # walkers a frame, at the quietest and at the busiest
 
