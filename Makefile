@@ -23,9 +23,8 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-bench: setup
-	$(RUN) -m benchmarks.input_pipeline
-	$(RUN) -m benchmarks.train_step
+bench: setup  # after `pip install -r requirements-bench.txt` beside its peers too
+	$(RUN) -m benchmarks
 
 clean:
 	rm -rf $(VENV) runs

@@ -1,96 +1,44 @@
-"""Training step and scoring of a config: examples a second.
+"""Training step of MemAE beside PyTorch's: full width in float32 and bfloat16, and the small network.
 
-python -m benchmarks.train_step --config=configs/memae_ped2.py:cpu --batch_size=8
+python -m benchmarks.train_step --rounds=5 --json=train_step.json
 """
 
-import argparse
-import importlib.util
-import json
-import statistics
-import time
+from ml_collections import ConfigDict
 
-import jax
-import numpy as np
+from benchmarks import memae, results
+from benchmarks.comparison import compare, matrix_product
 
-from vid_jax import optimizers, sharding, train_lib
-from vid_jax.tasks.base import make_task
+TARGET = ">= 1.0, aim 1.5"
 
 
-def load_config(argument: str):
-    """The config of `FILE` or `FILE:VARIANT`."""
-    path, _, variant = argument.partition(":")
-    spec = importlib.util.spec_from_file_location("benchmarked_config", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(variant)
-
-
-def seconds_of(function, repeats: int) -> list[float]:
-    """Times of calls after the first."""
-    jax.block_until_ready(function())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        times.append(time.perf_counter() - start)
-    return times
-
-
-def measure(config, repeats: int) -> dict[str, list[float]]:
-    """Seconds of a training step and of scoring, each on one batch of noise."""
-    task = make_task(config)
-    batch_size = train_lib.global_batch_size(config)
-    mesh = sharding.create_mesh(train_lib.examples_per_pass(config, batch_size))
-    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
-    init = train_lib.make_init(config, task, optimizer, mesh)
-    train_step = train_lib.compile_train_step(
-        config, task, optimizer, mesh, train_lib.abstract(init, mesh)
+def measure(config: ConfigDict, rounds: int) -> list[dict]:
+    """Ours beside PyTorch in float32; of a bfloat16 config also beside PyTorch's autocast."""
+    peers = [memae.torch_training(config)]
+    if config.model.dtype == "bfloat16":
+        peers.append(memae.torch_training(config, autocast=True))
+    return compare(
+        f"training step {memae.describe(config)}",
+        memae.our_training(config),
+        peers,
+        matrix_product(config.model.dtype),
+        TARGET,
+        rounds,
     )
-    rng = np.random.default_rng(0)
-    batch = {
-        name: rng.integers(0, 256, spec.shape).astype(spec.dtype)
-        for name, spec in task.batch_spec(batch_size).items()
-    }
-    batch = sharding.put_batch(batch, mesh)
-    masked = batch | sharding.put_batch({"mask": np.ones(batch_size, np.float32)}, mesh)
-    state = init()
-    score = jax.jit(task.eval_step)
-    params, model_state = train_lib.evaluated_copy(config, init())
-
-    def step():
-        nonlocal state
-        state, metrics = train_step(state, batch)
-        return metrics
-
-    return {
-        "training step": seconds_of(step, repeats),
-        "scoring": seconds_of(lambda: score(params, model_state, masked), repeats),
-    }
 
 
 def main() -> None:
-    """Prints a line a measurement, and JSON on request."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--config", default="configs/memae_ped2.py:cpu")
-    parser.add_argument("--batch_size", type=int, default=0, help="default: the config's")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
+    """Measures both types at the size that the flags give, then the small network at its own."""
+    parser = results.argument_parser(__doc__)
+    memae.add_size_arguments(parser)
     arguments = parser.parse_args()
-    config = load_config(arguments.config)
-    config.train.batch_size = arguments.batch_size or config.train.batch_size
-    results = measure(config, arguments.repeats)
-    if arguments.json:
-        print(json.dumps(results))
-        return
-    size = train_lib.global_batch_size(config)
-    print(f"{arguments.config}, batch {size}, {jax.default_backend()}, JAX {jax.__version__}")
-    for name, times in results.items():
-        middle = statistics.median(times)
-        print(
-            f"{name}: {size / middle:.2f} examples/s, {middle:.3f} s ({min(times):.3f} to {max(times):.3f})"
-        )
+    changes = memae.size_changes(arguments)
+    configs = [
+        memae.make_config("", changes | {"model.dtype": dtype}) for dtype in ("float32", "bfloat16")
+    ]
+    configs.append(memae.make_config("cpu"))
+    rows = [row for config in configs for row in measure(config, arguments.rounds)]
+    results.publish("Training step", rows, arguments.json)
 
 
 if __name__ == "__main__":
-    main()
+    results.run(main)

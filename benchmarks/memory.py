@@ -1,0 +1,69 @@
+"""Peak memory of a training step of MemAE beside PyTorch's: growth over the idle process after its imports.
+
+python -m benchmarks.memory --batch_size=8 --json=memory.json
+"""
+
+import pkgutil
+import re
+import statistics
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from benchmarks import memae, results
+from benchmarks.alternation import Side, installed, worker
+
+TARGET = "<= 1.3"
+_STEPS = 2
+
+
+def measure(config: ConfigDict, rounds: int) -> list[dict]:
+    """The median over fresh processes; one at a time, so that each has all the memory there is."""
+    sides = installed([memae.our_training(config), memae.torch_training(config)])
+    growths = {side.name: [] for side in sides}
+    idle = {}
+    for side in sides * rounds:
+        with worker(side.environment) as executor:
+            idle[side.name], peak = executor.submit(_idle_and_peak, side).result()
+        growths[side.name].append(peak - idle[side.name])
+    ours = statistics.median(growths[sides[0].name])
+    return [
+        {
+            "work": f"training step {memae.describe(config)}",
+            "side": side.name,
+            "idle MB": idle[side.name] / 1e6,
+            "growth MB": statistics.median(growths[side.name]) / 1e6,
+            "ours over it": ours / statistics.median(growths[side.name]),
+            "target": "" if side is sides[0] else TARGET,
+            "growth in bytes by round": growths[side.name],
+        }
+        for side in sides
+    ]
+
+
+def _idle_and_peak(side: Side) -> tuple[int, int]:
+    """Bytes resident once the side's modules are imported, and at most until its steps are done."""
+    build = pkgutil.resolve_name(side.build)
+    idle = _status_bytes("VmRSS")
+    run = build(**side.arguments)
+    for _ in range(_STEPS):
+        run()
+    return idle, _status_bytes("VmHWM")
+
+
+def _status_bytes(field: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(rf"^{field}:\s*(\d+) kB", status, re.MULTILINE)[1])
+
+
+def main() -> None:
+    """Measures one size."""
+    parser = results.argument_parser(__doc__, rounds=1)
+    memae.add_size_arguments(parser, batch_size=8)
+    arguments = parser.parse_args()
+    config = memae.make_config("", memae.size_changes(arguments))
+    results.publish("Peak memory", measure(config, arguments.rounds), arguments.json)
+
+
+if __name__ == "__main__":
+    results.run(main)
