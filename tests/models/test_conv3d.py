@@ -106,6 +106,98 @@ def test_modules_are_drop_ins_for_flax(ours, flax, padding):
     )
 
 
+CHANNELS = [(1, 6), (6, 1), (3, 5), (1, 24), (24, 3), (12, 20)]
+
+
+@pytest.mark.parametrize("strides", [(1, 1, 1), (1, 2, 2), (2, 2, 2), (3, 1, 2)])
+@pytest.mark.parametrize(("inputs", "outputs"), CHANNELS)
+@pytest.mark.parametrize(
+    ("operator", "reference", "high"),
+    [(conv3d.conv, reference_conv, 1), (conv3d.conv_transpose, reference_conv_transpose, 2)],
+    ids=["conv", "transpose"],
+)
+def test_float32_error_is_at_most_twice_that_of_lax(
+    operator, reference, high, inputs, outputs, strides
+):
+    rng = np.random.default_rng(0)
+    padding = ((1, high),) * 3
+    x = rng.normal(size=(2, 4, 6, 8, inputs)).astype(np.float32)
+    kernel = rng.normal(size=(3, 3, 3, inputs, outputs)).astype(np.float32)
+    g = rng.normal(size=outputs).astype(np.float32)
+
+    def outcome(path):
+        def results(x, kernel):
+            y, pullback = jax.vjp(lambda x, k: operator(x, k, strides, padding, path), x, kernel)
+            return y, *pullback(jnp.broadcast_to(g, y.shape))
+
+        return jax.jit(results)(x, kernel)
+
+    exact = reference(*(v.astype(np.float64) for v in (x, kernel)), strides, padding, g)
+    for ours, theirs, truth in zip(outcome("products"), outcome("lax"), exact, strict=True):
+        assert np.abs(ours - theirs).max() <= 1e-5 * np.abs(truth).max()
+        assert np.linalg.norm(ours - truth) <= 2 * np.linalg.norm(theirs - truth)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    """Layers that overflow the cache go clip by clip and frame by frame."""
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, 4, 6, 6, 20)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 20, 12)), jnp.float32)
+
+    def results(operator, dtype):
+        y, pullback = jax.vjp(
+            lambda x, k: operator(x, k, (2, 2, 2), ((1, 2),) * 3, "products"),
+            x.astype(dtype),
+            kernel.astype(dtype),
+        )
+        return y, *pullback(y)
+
+    for operator in (conv3d.conv, conv3d.conv_transpose):
+        for dtype, tolerance in ((jnp.float32, 1e-5), (jnp.bfloat16, 2e-2)):
+            whole = results(operator, dtype)
+            with monkeypatch.context() as patch:
+                patch.setattr(conv3d, "_CACHE_BYTES", 1)
+                blocks = results(operator, dtype)
+            for a, b in zip(whole, blocks, strict=True):
+                a, b = (np.asarray(v, np.float32) for v in (a, b))
+                np.testing.assert_allclose(b, a, rtol=0, atol=tolerance * np.abs(a).max())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            dict(kernel_size=(3, 3, 3)),
+            r"down/conv: an input of shape \(1, 2, 8, 8, 3\) leaves nothing",
+        ),
+        (
+            dict(kernel_size=(1, 1, 1), path_name="fast"),
+            r"down/conv: path 'fast' is unknown; use one",
+        ),
+    ],
+)
+def test_errors_name_the_layer(arguments, message):
+    class Down(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return Conv3D(4, name="conv", **arguments)(x)
+
+    class Network(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return Down(name="down")(x)
+
+    with pytest.raises(ValueError, match=message):
+        Network().init(jax.random.key(0), jnp.zeros((1, 2, 8, 8, 3)))
+
+
+def test_channels_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"has 3 channels, a kernel .* takes 4"):
+        conv3d.conv(
+            jnp.zeros((1, 2, 8, 8, 3)), jnp.zeros((1, 1, 1, 4, 5)), (1, 1, 1), ((0, 0),) * 3
+        )
+
+
 @pytest.mark.parametrize("outputs", [8, 24])
 def test_bfloat16_accumulates_in_float32(outputs):
     """4,096 products of 1 and 1/256 sum to 16; bfloat16 accumulation would stop at 1 or 2."""

@@ -1,9 +1,11 @@
 """3-D convolutions and transposed convolutions with explicit padding, fast on CPU.
 
-XLA's CPU backend has a fast kernel for a plain strided correlation but none for dilated ones, and the
-derivatives of a strided convolution, like a transposed convolution itself, are dilated. On CPU they are
-therefore written here without dilation: a transposed convolution is one dense correlation per stride
-phase, a kernel gradient one matrix product per tap in time. GPU and TPU use `lax.conv_general_dilated` throughout.
+XLA's CPU backend has fast kernels for matrix products and for plain strided 2-D correlations, a slow one for
+3-D correlations, and none for dilated ones, as the derivatives of a strided convolution and a transposed
+convolution are. On CPU all three are therefore made of the former two, with hand-made derivatives: a transposed
+convolution is one dense correlation per stride phase, a correlation in 3-D is one in 2-D with time in the
+channels, a kernel gradient is a product per tap in time and height. GPU and TPU use
+`lax.conv_general_dilated` throughout. `docs/performance.md` has the reasons and the measurements.
 Parameters are laid out as in `flax.linen.Conv` and `flax.linen.ConvTranspose`, so checkpoints do not
 depend on the path.
 """
@@ -27,14 +29,26 @@ _FEW, _SOME_INPUTS = 4, 8  # channels
 _CACHE_BYTES = 2**22
 
 
+PATHS = ("auto", "lax", "products")
+
+
 def conv(
     x: Float[Array, "batch time height width in"],
     kernel: Float[Array, "kt kh kw in out"],
     strides: Strides,
     padding: Padding,
+    path: str = "auto",
 ) -> Float[Array, "batch time2 height2 width2 out"]:
-    """Strided correlation of `x` with `kernel`, as `lax.conv_general_dilated` without dilation."""
-    return _for_platform(_conv_cpu, _conv_lax, x, kernel, strides, padding)
+    """Strided correlation of `x` with `kernel`, as `lax.conv_general_dilated` without dilation.
+
+    Args:
+        path: "lax", "products" (this module's, fast on CPU), or "auto": by the platform that it is compiled for.
+
+    Raises:
+        ValueError: for shapes that do not fit, an empty output or an unknown path.
+    """
+    _check(x.shape, kernel.shape, output_size(x.shape[1:-1], kernel.shape, strides, padding), path)
+    return _by_path(_conv_products, _conv_lax, x, kernel, strides, padding, path)
 
 
 def conv_transpose(
@@ -42,19 +56,55 @@ def conv_transpose(
     kernel: Float[Array, "kt kh kw in out"],
     strides: Strides,
     padding: Padding,
+    path: str = "auto",
 ) -> Float[Array, "batch time2 height2 width2 out"]:
-    """Correlation of `x`, dilated by `strides` and padded, with `kernel` (Flax's `ConvTranspose`)."""
-    return _for_platform(_conv_transpose_cpu, _conv_transpose_lax, x, kernel, strides, padding)
+    """Correlation of `x`, dilated by `strides` and padded, with `kernel` (Flax's `ConvTranspose`).
 
-
-def _for_platform(cpu: Callable, default: Callable, x, kernel, strides: Strides, padding: Padding):
-    # Branches of platform_dependent take arrays only; the rest is closed over.
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: cpu(x, kernel, strides, padding),
-        default=lambda x, kernel: default(x, kernel, strides, padding),
+    `path` and errors are those of `conv`.
+    """
+    _check(x.shape, kernel.shape, _transposed_size(x, kernel, strides, padding), path)
+    return _by_path(
+        _conv_transpose_products, _conv_transpose_lax, x, kernel, strides, padding, path
     )
+
+
+def output_size(size, kernel_size, strides, padding) -> tuple[int, ...]:
+    """Spatial size of a convolution's output."""
+    return tuple(
+        (n + low + high - k) // s + 1
+        for n, k, s, (low, high) in zip(size, kernel_size, strides, padding)
+    )
+
+
+def _transposed_size(x, kernel, strides, padding) -> tuple[int, ...]:
+    dilated = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], strides)]
+    return output_size(dilated, kernel.shape, (1,) * len(strides), padding)
+
+
+def _check(x_shape, kernel_shape, size, path: str) -> None:
+    if path not in PATHS:
+        raise ValueError(f"path {path!r} is unknown; use one of {', '.join(PATHS)}")
+    if x_shape[-1] != kernel_shape[-2]:
+        raise ValueError(
+            f"an input of shape {x_shape} has {x_shape[-1]} channels, a kernel of shape {kernel_shape} takes "
+            f"{kernel_shape[-2]}"
+        )
+    if min(size) < 1:
+        raise ValueError(
+            f"an input of shape {x_shape} leaves nothing under a kernel of shape {kernel_shape}: "
+            f"the output would be {size} in time, height and width"
+        )
+
+
+def _by_path(products: Callable, default: Callable, x, kernel, strides, padding, path: str):
+    # Branches of platform_dependent take arrays only; the rest is closed over.
+    branches = {
+        "products": lambda x, kernel: products(x, kernel, strides, padding),
+        "lax": lambda x, kernel: default(x, kernel, strides, padding),
+    }
+    if path != "auto":
+        return branches[path](x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=branches["products"], default=branches["lax"])
 
 
 def _conv_lax(x, kernel, strides, padding):
@@ -69,39 +119,35 @@ def _conv_transpose_lax(x, kernel, strides, padding):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv_cpu(x, kernel, strides, padding):
+def _conv_products(x, kernel, strides, padding):
     return _correlate(x, kernel, strides, padding)
 
 
-def _conv_cpu_fwd(x, kernel, strides, padding):
+def _conv_products_fwd(x, kernel, strides, padding):
     return _correlate(x, kernel, strides, padding), (x, kernel)
 
 
-def _conv_cpu_bwd(strides, padding, residuals, g):
+def _conv_products_bwd(strides, padding, residuals, g):
     x, kernel = residuals
     low = [k - 1 - low for k, (low, _) in zip(kernel.shape, padding)]
     dx = _by_stride_phase(g, _mirror(kernel), strides, low, x.shape[1:-1])
     return dx, _kernel_gradient(x, g, kernel.shape[:-2], strides, padding).astype(kernel.dtype)
 
 
-_conv_cpu.defvjp(_conv_cpu_fwd, _conv_cpu_bwd)
+_conv_products.defvjp(_conv_products_fwd, _conv_products_bwd)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv_transpose_cpu(x, kernel, strides, padding):
+def _conv_transpose_products(x, kernel, strides, padding):
     low = [low for low, _ in padding]
-    size = [
-        (n - 1) * s + 1 + sum(pads) - k + 1
-        for n, s, pads, k in zip(x.shape[1:-1], strides, padding, kernel.shape)
-    ]
-    return _by_stride_phase(x, kernel, strides, low, size)
+    return _by_stride_phase(x, kernel, strides, low, _transposed_size(x, kernel, strides, padding))
 
 
-def _conv_transpose_cpu_fwd(x, kernel, strides, padding):
-    return _conv_transpose_cpu(x, kernel, strides, padding), (x, kernel)
+def _conv_transpose_products_fwd(x, kernel, strides, padding):
+    return _conv_transpose_products(x, kernel, strides, padding), (x, kernel)
 
 
-def _conv_transpose_cpu_bwd(strides, padding, residuals, g):
+def _conv_transpose_products_bwd(strides, padding, residuals, g):
     # The transpose of a transposed convolution is the convolution it was made from.
     x, kernel = residuals
     padding = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape, padding))
@@ -110,7 +156,7 @@ def _conv_transpose_cpu_bwd(strides, padding, residuals, g):
     return dx, _mirror(dk).astype(kernel.dtype)
 
 
-_conv_transpose_cpu.defvjp(_conv_transpose_cpu_fwd, _conv_transpose_cpu_bwd)
+_conv_transpose_products.defvjp(_conv_transpose_products_fwd, _conv_transpose_products_bwd)
 
 
 def _mirror(kernel):
@@ -343,6 +389,12 @@ def _products_with_taps(x, g, taps, strides) -> list[Array]:
         return lax.fori_loop(0, g.shape[axis], add, zeros)
 
     windows = _windows_of_taps(x, taps, strides, g.shape[1:-1])
+    if g.shape[-1] <= _FEW:  # row by row: a product with a vector adds up one number at a time
+        g = g.astype(jnp.float32)
+        return [
+            jnp.einsum("nthwr,nthwo->nthro", window.astype(jnp.float32), g).sum((0, 1, 2))
+            for window in windows
+        ]
     if row < g.shape[-1]:
         return [_product(jnp.moveaxis(window, -1, 0), g) for window in windows]
     # Transposed once for all windows; without the barrier XLA transposes within each product.
@@ -386,14 +438,6 @@ def _pad(x, padding: Padding):
     return lax.pad(x, zero, [(0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)])
 
 
-def output_size(size, kernel_size, strides, padding) -> tuple[int, ...]:
-    """Spatial size of a convolution's output."""
-    return tuple(
-        (n + low + high - k) // s + 1
-        for n, k, s, (low, high) in zip(size, kernel_size, strides, padding)
-    )
-
-
 class Conv3D(nn.Module):
     """3-D convolution with explicit padding; parameters as in `flax.linen.Conv`.
 
@@ -403,6 +447,10 @@ class Conv3D(nn.Module):
         padding: (low, high) per spatial axis.
         kernel_init, bias_init: initialisers.
         dtype: of the computation; parameters stay float32.
+        path_name: `path` of `conv`.
+
+    Raises:
+        ValueError: naming the layer, for shapes that do not fit, an empty output or an unknown path.
     """
 
     features: int
@@ -412,6 +460,7 @@ class Conv3D(nn.Module):
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
     dtype: jnp.dtype | None = None
+    path_name: str = "auto"
 
     operator = staticmethod(conv)
 
@@ -421,7 +470,12 @@ class Conv3D(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", self.bias_init, (self.features,))
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return self.operator(x, kernel, self.strides, self.padding) + bias
+        try:
+            y = self.operator(x, kernel, self.strides, self.padding, self.path_name)
+        except ValueError as error:
+            layer = "/".join(self.path) or type(self).__name__
+            raise ValueError(f"{layer}: {error}") from error
+        return y + bias
 
 
 class ConvTranspose3D(Conv3D):
