@@ -54,8 +54,7 @@ def assemble(config: str) -> Experiment:
     task = make_task(config)
     batch_size = train_lib.global_batch_size(config)
     mesh = sharding.create_mesh(train_lib.examples_per_pass(config, batch_size))
-    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer)
     init = train_lib.make_init(config, task, optimizer, mesh)
     return Experiment(config, task, mesh, optimizer, init)
 

@@ -17,8 +17,7 @@ def optimizer_config(**changes):
 
 
 def run(config, gradients, start):
-    schedule = optimizers.create_schedule(config, steps_per_epoch=10, total_steps=100)
-    optimizer = optimizers.create_optimizer(config, schedule)
+    optimizer = optimizers.create_optimizer(config, steps_per_epoch=10, total_steps=100)
     params = optimizers.init_params(config, jnp.float32(start))
     state = optimizer.init(params)
     trace = []
@@ -106,6 +105,4 @@ def test_schedules(changes, expected):
 def test_unknown_names_are_named_with_the_known_ones(key, name):
     config = optimizer_config(**{key: name})
     with pytest.raises(UserError, match=rf"optimizer\.{key}='{name}' is unknown; use one of"):
-        optimizers.create_optimizer(
-            config, optimizers.create_schedule(config, steps_per_epoch=1, total_steps=1)
-        )
+        optimizers.create_optimizer(config)

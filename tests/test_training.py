@@ -25,8 +25,7 @@ def final_state(config_flags, workdir):
     config = main.parse_flags(config_flags).config
     mesh = sharding.create_mesh(config.train.batch_size)
     task = make_task(config)
-    schedule = optimizers.create_schedule(config.optimizer, 1, 1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer)
     abstract = train_lib.abstract(train_lib.make_init(config, task, optimizer, mesh), mesh)
     with Checkpoints(workdir) as checkpoints:
         step, state, _ = checkpoints.restore_latest(abstract)
@@ -134,8 +133,7 @@ def test_microbatches_give_the_same_mean_gradient():
     config.optimizer.name = "sgd"
     task = make_task(config)
     mesh = sharding.create_mesh(1)
-    schedule = optimizers.create_schedule(config.optimizer, 1, 1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer)
     state = train_lib.make_init(config, task, optimizer, mesh)()
 
     class InEvaluationMode:
@@ -175,8 +173,7 @@ def test_overfits_one_batch():
     config.optimizer.name, config.optimizer.learning_rate = "adam", 3e-3
     task = make_task(config)
     mesh = sharding.create_mesh(2)
-    schedule = optimizers.create_schedule(config.optimizer, 1, 1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer)
     init = train_lib.make_init(config, task, optimizer, mesh)
     step = train_lib.compile_train_step(
         config, task, optimizer, mesh, train_lib.abstract(init, mesh)

@@ -73,8 +73,7 @@ def check(config: ConfigDict) -> None:
         UserError: it names the key.
     """
     make_task(config)
-    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
-    optimizers.create_optimizer(config.optimizer, schedule)
+    optimizers.create_optimizer(config.optimizer)
     train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
     check_source(config)
 

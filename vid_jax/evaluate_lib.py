@@ -61,8 +61,7 @@ def restore(config: ConfigDict, workdir: Path, step: int | None = None) -> Train
     batch_size = train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
     mesh = sharding.create_mesh(batch_size)
     task = make_task(config)
-    schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch=1, total_steps=1)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer)
     abstract = train_lib.abstract(train_lib.make_init(config, task, optimizer, mesh), mesh)
     with Checkpoints(workdir, task.monitor[1]) as checkpoints:
         step = checkpoints.best_step() if step is None else step

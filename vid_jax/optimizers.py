@@ -42,15 +42,17 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
 
 
 def create_optimizer(
-    config: ConfigDict, schedule: optax.Schedule
+    config: ConfigDict, steps_per_epoch: int = 1, total_steps: int = 1
 ) -> optax.GradientTransformationExtraArgs:
-    """The `optimizer` group's transformation; `ranger` is Lookahead around RAdam.
+    """The `optimizer` group's transformation, on its schedule; `ranger` is Lookahead around RAdam.
+
+    The length of the training changes the learning rate and nothing of the state.
 
     Clipping and decay are inside Lookahead's fast optimiser, because its updates must not be altered.
     Initialise it with `init_params` of the parameters.
 
     Raises:
-        UserError: unknown optimiser.
+        UserError: unknown optimiser or schedule.
     """
     moments = dict(b1=config.b1, b2=config.b2, eps=config.eps)
     decay = optax.add_decayed_weights(config.weight_decay)
@@ -68,6 +70,7 @@ def create_optimizer(
         )
     if config.clip_norm:
         fast.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    schedule = create_schedule(config, steps_per_epoch, total_steps)
     optimizer = optax.chain(*fast, optax.scale_by_learning_rate(schedule))
     if config.name == "ranger":
         return optax.lookahead(optimizer, config.sync_period, config.slow_step_size)

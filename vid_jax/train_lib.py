@@ -70,7 +70,7 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
     all_steps = config.train.epochs * steps_per_epoch
     last_step = min(all_steps, config.train.max_steps or all_steps)
     schedule = optimizers.create_schedule(config.optimizer, steps_per_epoch, all_steps)
-    optimizer = optimizers.create_optimizer(config.optimizer, schedule)
+    optimizer = optimizers.create_optimizer(config.optimizer, steps_per_epoch, all_steps)
     init = make_init(config, task, optimizer, mesh)
     abstract_state = abstract(init, mesh)
     train_step = compile_train_step(config, task, optimizer, mesh, abstract_state)
