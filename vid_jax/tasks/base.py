@@ -4,18 +4,20 @@ import importlib
 import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from vid_jax import tasks
 from vid_jax.errors import UserError
 from vid_jax.report import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Batch = dict[str, Array]
 Metrics = dict[str, tuple[Array, Array]]  # name -> (sum, count)
@@ -69,7 +71,7 @@ class Task(Protocol):
         `eval_step` takes a batch of `batch_size` and returns the outputs, all NumPy.
         """
 
-    def browse(self, dataset) -> dict[str, Figure]:
+    def browse(self, dataset) -> dict[str, "Figure"]:
         """Contact sheets, by split, of what the model is fed."""
 
 

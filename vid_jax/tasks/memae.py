@@ -3,20 +3,24 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from vid_jax import losses
 from vid_jax.errors import UserError
 from vid_jax.models.memae import ADDRESSING, MemAE
 from vid_jax.report import Report
-from vid_jax.tasks import _frame_anomaly
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# `_frame_anomaly` is imported where it is used: scikit-learn, SciPy and PyAV take two seconds.
 
 _DEAD_QUERIES_ALARM = 0.5
 _SLOTS_IN_USE_ALARM = 0.01
@@ -115,21 +119,29 @@ class MemAETask:
 
     def evaluate(self, outputs: Iterable[dict[str, np.ndarray]], dataset) -> Report:
         """Frame and pixel AUC on the test split, beside the trivial baselines."""
+        from vid_jax.tasks import _frame_anomaly
+
         name = "MemAE" if self.network.memory_slots else "autoencoder"
         return _frame_anomaly.evaluate(outputs, dataset, name, self.smoothing_sigma)
 
     def calibrate(self, outputs: Iterable[dict[str, np.ndarray]]) -> dict:
         """Quantiles of the training scores."""
+        from vid_jax.tasks import _frame_anomaly
+
         return _frame_anomaly.calibrate(outputs)
 
     def predict(
         self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict
     ) -> None:
         """Scores every frame of a video or a folder of frames."""
+        from vid_jax.tasks import _frame_anomaly
+
         _frame_anomaly.predict(eval_step, batch_size, source, output, calibration, self.window)
 
-    def browse(self, dataset) -> dict[str, Figure]:
+    def browse(self, dataset) -> dict[str, "Figure"]:
         """Contact sheets of windows."""
+        from vid_jax.tasks import _frame_anomaly
+
         return _frame_anomaly.browse(dataset)
 
     def summaries(self, params, model_state: ModelState, batch: Batch) -> Summaries:
