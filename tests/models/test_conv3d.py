@@ -10,7 +10,7 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vid_jax.models import conv3d
+from vid_jax.models import conv3d, conv3d_products
 from vid_jax.models.conv3d import Conv3D, ConvTranspose3D
 
 
@@ -156,7 +156,7 @@ def test_blocks_change_nothing(monkeypatch):
         for dtype, tolerance in ((jnp.float32, 1e-5), (jnp.bfloat16, 2e-2)):
             whole = results(operator, dtype)
             with monkeypatch.context() as patch:
-                patch.setattr(conv3d, "_CACHE_BYTES", 1)
+                patch.setattr(conv3d_products, "_CACHE_BYTES", 1)
                 blocks = results(operator, dtype)
             for a, b in zip(whole, blocks, strict=True):
                 a, b = (np.asarray(v, np.float32) for v in (a, b))

@@ -1,34 +1,21 @@
 """3-D convolutions and transposed convolutions with explicit padding, fast on CPU.
 
-XLA's CPU backend has fast kernels for matrix products and for plain strided 2-D correlations, a slow one for
-3-D correlations, and none for dilated ones, as the derivatives of a strided convolution and a transposed
-convolution are. On CPU all three are therefore made of the former two, with hand-made derivatives: a transposed
-convolution is one dense correlation per stride phase, a correlation in 3-D is one in 2-D with time in the
-channels, a kernel gradient is a product per tap in time and height. GPU and TPU use
-`lax.conv_general_dilated` throughout. `docs/performance.md` has the reasons and the measurements.
-Parameters are laid out as in `flax.linen.Conv` and `flax.linen.ConvTranspose`, so checkpoints do not
-depend on the path.
+GPU and TPU use `lax.conv_general_dilated`, CPU the matrix products of `conv3d_products`. Parameters are laid out
+as in `flax.linen.Conv` and `flax.linen.ConvTranspose`, so checkpoints do not depend on the path.
 """
 
-import functools
-import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 from jaxtyping import Array, Float
 
-Padding = tuple[tuple[int, int], ...]
-Strides = tuple[int, ...]
+from vid_jax.models import conv3d_products
+from vid_jax.models.conv3d_products import Padding, Strides, output_size, transposed_size
+
 _DIMENSIONS = ("NDHWC", "DHWIO", "NDHWC")
-_FEW, _SOME_INPUTS = 4, 8  # channels
-_CACHE_BYTES = 2**22
-
-
 PATHS = ("auto", "lax", "products")
 
 
@@ -42,13 +29,13 @@ def conv(
     """Strided correlation of `x` with `kernel`, as `lax.conv_general_dilated` without dilation.
 
     Args:
-        path: "lax", "products" (this module's, fast on CPU), or "auto": by the platform that it is compiled for.
+        path: "lax", "products" (`conv3d_products`, fast on CPU), or "auto": by the platform that it is compiled for.
 
     Raises:
         ValueError: for shapes that do not fit, an empty output or an unknown path.
     """
     _check(x.shape, kernel.shape, output_size(x.shape[1:-1], kernel.shape, strides, padding), path)
-    return _by_path(_conv_products, _conv_lax, x, kernel, strides, padding, path)
+    return _by_path(conv3d_products.conv, _conv_lax, x, kernel, strides, padding, path)
 
 
 def conv_transpose(
@@ -62,23 +49,12 @@ def conv_transpose(
 
     `path` and errors are those of `conv`.
     """
-    _check(x.shape, kernel.shape, _transposed_size(x, kernel, strides, padding), path)
+    _check(
+        x.shape, kernel.shape, transposed_size(x.shape[1:-1], kernel.shape, strides, padding), path
+    )
     return _by_path(
-        _conv_transpose_products, _conv_transpose_lax, x, kernel, strides, padding, path
+        conv3d_products.conv_transpose, _conv_transpose_lax, x, kernel, strides, padding, path
     )
-
-
-def output_size(size, kernel_size, strides, padding) -> tuple[int, ...]:
-    """Spatial size of a convolution's output."""
-    return tuple(
-        (n + low + high - k) // s + 1
-        for n, k, s, (low, high) in zip(size, kernel_size, strides, padding)
-    )
-
-
-def _transposed_size(x, kernel, strides, padding) -> tuple[int, ...]:
-    dilated = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], strides)]
-    return output_size(dilated, kernel.shape, (1,) * len(strides), padding)
 
 
 def _check(x_shape, kernel_shape, size, path: str) -> None:
@@ -116,326 +92,6 @@ def _conv_transpose_lax(x, kernel, strides, padding):
     return lax.conv_general_dilated(
         x, kernel, ones, padding, lhs_dilation=strides, dimension_numbers=_DIMENSIONS
     )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv_products(x, kernel, strides, padding):
-    return _correlate(x, kernel, strides, padding)
-
-
-def _conv_products_fwd(x, kernel, strides, padding):
-    return _correlate(x, kernel, strides, padding), (x, kernel)
-
-
-def _conv_products_bwd(strides, padding, residuals, g):
-    x, kernel = residuals
-    low = [k - 1 - low for k, (low, _) in zip(kernel.shape, padding)]
-    dx = _by_stride_phase(g, _mirror(kernel), strides, low, x.shape[1:-1])
-    return dx, _kernel_gradient(x, g, kernel.shape[:-2], strides, padding).astype(kernel.dtype)
-
-
-_conv_products.defvjp(_conv_products_fwd, _conv_products_bwd)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv_transpose_products(x, kernel, strides, padding):
-    low = [low for low, _ in padding]
-    return _by_stride_phase(x, kernel, strides, low, _transposed_size(x, kernel, strides, padding))
-
-
-def _conv_transpose_products_fwd(x, kernel, strides, padding):
-    return _conv_transpose_products(x, kernel, strides, padding), (x, kernel)
-
-
-def _conv_transpose_products_bwd(strides, padding, residuals, g):
-    # The transpose of a transposed convolution is the convolution it was made from.
-    x, kernel = residuals
-    padding = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape, padding))
-    dx = _correlate(g, _mirror(kernel), strides, padding)
-    dk = _kernel_gradient(g, x, kernel.shape[:-2], strides, padding)
-    return dx, _mirror(dk).astype(kernel.dtype)
-
-
-_conv_transpose_products.defvjp(_conv_transpose_products_fwd, _conv_transpose_products_bwd)
-
-
-def _mirror(kernel):
-    """Reverses every tap axis and swaps the channels: the kernel of the transposed operator."""
-    return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
-
-
-def _by_stride_phase(x, kernel, strides, low, size, correlate=None):
-    """Correlates `x`, dilated by `strides` and padded by `low`, with `kernel`; output of spatial `size`.
-
-    Output position s*q + r meets only the taps j with (r + j - low) divisible by s, each at input position
-    q + (r + j - low) / s. So each phase r is a dense correlation with every s-th tap; the phases interleave.
-    """
-    counts = [-(-n // s) for n, s in zip(size, strides)]
-    phases = itertools.product(*map(range, strides))
-    if kernel.shape[-1] <= _FEW:
-        by_phase = _sum_of_products(x, kernel, strides, low, counts, phases)
-    elif len(x) * counts[0] > 1 and _overflow_cache(x, 2 * x.size):
-        return _by_stride_phase_in_blocks(x, kernel, strides, low, size)
-    else:
-        by_phase = _dense_taps(x, kernel, strides, low, counts, phases, correlate)
-    return _interleave(by_phase, strides, size)
-
-
-def _by_stride_phase_in_blocks(x, kernel, strides, low, size):
-    """Clip by clip, and there one frame of each phase of time after the other."""
-    (stride, *_), (start, *rest) = strides, low
-    first, last = -(start // stride), (stride + len(kernel) - 2 - start) // stride
-    count = -(-size[0] // stride)
-    x = _pad(x, [(-first, count + last - x.shape[1]), (0, 0), (0, 0)])
-    block_low, block_size = (start + first * stride, *rest), (stride, *size[1:])
-
-    def block(i):
-        at = (i // count, i % count, *(0,) * (x.ndim - 2))
-        frames = lax.dynamic_slice(x, at, (1, last - first + 1, *x.shape[2:]))
-        return _by_stride_phase(frames, kernel, strides, block_low, block_size, _by_windows)
-
-    y = lax.map(block, jnp.arange(len(x) * count))
-    return y.reshape(len(x), count * stride, *y.shape[3:])[:, : size[0]]
-
-
-def _overflow_cache(x, size: int) -> bool:
-    return size * x.dtype.itemsize > _CACHE_BYTES
-
-
-def _dense_taps(x, kernel, strides, low, counts, phases, correlate) -> Iterator[Array]:
-    """Each phase as the correlation of `x` with a dense kernel of the taps that the phase meets."""
-    for phase in phases:
-        first = [(lo - r) % s for r, lo, s in zip(phase, low, strides)]
-        taps = kernel[tuple(slice(j, None, s) for j, s in zip(first, strides))]
-        padding = []
-        for r, j, lo, s, k, n, q in zip(
-            phase, first, low, strides, taps.shape, x.shape[1:-1], counts
-        ):
-            pad = -((r + j - lo) // s)
-            padding.append((pad, q - (n + pad - k + 1)))
-        if 0 in taps.shape:
-            yield jnp.zeros((x.shape[0], *counts, kernel.shape[-1]), x.dtype)
-        else:
-            yield (correlate or _correlate)(x, taps, (1,) * len(strides), padding)
-
-
-def _sum_of_products(x, kernel, strides, low, counts, phases) -> Iterator[Array]:
-    """One matrix product of `x` with all taps; each phase is the shifted sum of those it meets.
-
-    The products are channels first, so that their shifts are of whole rows. Either they are transposed or,
-    by XLA, `x` is: what is smaller. The barrier keeps XLA from taking the larger.
-    """
-    *taps, inputs, outputs = kernel.shape
-    by_tap = kernel.reshape(-1, inputs, outputs)
-    if inputs <= len(by_tap) * outputs:
-        products = jnp.einsum("tio,...i->to...", by_tap, x, preferred_element_type=jnp.float32)
-    else:
-        products = jnp.einsum("...i,tio->...to", x, by_tap, preferred_element_type=jnp.float32)
-        products = lax.optimization_barrier(jnp.moveaxis(products, (-2, -1), (0, 1)))
-    products = products.reshape(*taps, outputs, *x.shape[:-1])
-    zero = jnp.zeros((), products.dtype)
-    for phase in phases:
-        total = jnp.zeros((outputs, x.shape[0], *counts), products.dtype)
-        for tap in itertools.product(*map(range, taps)):
-            shifts = [divmod(r + j - lo, s) for r, j, lo, s in zip(phase, tap, low, strides)]
-            if not any(rest for _, rest in shifts):
-                padding = [
-                    (-shift, q - n + shift, 0)
-                    for (shift, _), q, n in zip(shifts, counts, x.shape[1:-1])
-                ]
-                total += lax.pad(products[tap], zero, [(0, 0, 0), (0, 0, 0), *padding])
-        yield jnp.moveaxis(total, 0, -1).astype(x.dtype)
-
-
-def _interleave(phases: Iterable[Array], strides: Strides, size: Sequence[int]) -> Array:
-    """Puts phase (r0, r1, ..) at the output positions congruent to it, and cuts to `size`."""
-    stacked = jnp.stack(list(phases))
-    _, batch, *counts, channels = stacked.shape
-    rank = len(counts)
-    stacked = stacked.reshape(*strides, batch, *counts, channels)
-    order = [rank, *itertools.chain(*((rank + 1 + d, d) for d in range(rank))), 2 * rank + 1]
-    full = [n * s for n, s in zip(counts, strides)]
-    y = stacked.transpose(order).reshape(batch, *full, channels)
-    return y[(slice(None), *(slice(0, n) for n in size))]
-
-
-def _correlate(x, kernel, strides, padding):
-    """Strided correlation by 2-D ones, for which XLA has a fast kernel, with time in their channels.
-
-    In bfloat16 by matrix products, for which there is a much faster one.
-    """
-    *_, inputs, outputs = kernel.shape
-    if x.dtype == jnp.bfloat16 and inputs > _SOME_INPUTS:
-        return _by_windows(x, kernel, strides, padding)
-    if inputs <= _SOME_INPUTS and outputs >= 2 * _SOME_INPUTS:
-        return _times_to_inputs(x, kernel, strides, padding)
-    return _times_to_outputs(x, kernel, strides, padding)
-
-
-def _by_windows(x, kernel, strides, padding):
-    """For each tap in time and height, the product of the windows in width below it with its taps."""
-    return _products_of_windows(_pad(x, padding), kernel, strides).astype(x.dtype)
-
-
-def _products_of_windows(x, kernel, strides):
-    taps = kernel.shape[:-2]
-    size = output_size(x.shape[1:-1], taps, strides, ((0, 0),) * 3)
-    row = taps[2] * x.shape[-1]
-    if len(x) * size[0] > 1 and _overflow_cache(x, len(x) * math.prod(size) * row):
-
-        def frame(i):
-            at = (i // size[0], i % size[0] * strides[0], *(0,) * (x.ndim - 2))
-            frames = lax.dynamic_slice(x, at, (1, taps[0], *x.shape[2:]))
-            return _products_of_windows(frames, kernel, strides)
-
-        y = lax.map(frame, jnp.arange(len(x) * size[0]))
-        return y.reshape(len(x), *size, -1)
-    products = (
-        jnp.matmul(window, taps.reshape(row, -1), preferred_element_type=jnp.float32)
-        for window, taps in zip(
-            _windows_of_taps(x, taps, strides, size), kernel.reshape(-1, *kernel.shape[2:])
-        )
-    )
-    return sum(products)
-
-
-def _windows_of_taps(x, taps, strides, size) -> Iterator[Array]:
-    """For each tap in time and height, the windows in width of `x` below it."""
-    for time, line in itertools.product(*map(range, taps[:2])):
-        frames = _every(x, 1, time, strides[0], size[0])
-        lines = _every(frames, 2, line, strides[1], size[1])
-        yield _windows(lines, taps[2], strides[2], size[2])
-
-
-def _times_to_inputs(x, kernel, strides, padding):
-    """One 2-D correlation of frames that hold the channels of all taps in time."""
-    time, height, width, inputs, outputs = kernel.shape
-    frames = jnp.concatenate(list(_times(x, time, strides[0], padding[0])), -1)
-    deep = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, time * inputs, outputs)
-    return _correlate_frames(frames, deep, strides, padding).astype(x.dtype)
-
-
-def _times_to_outputs(x, kernel, strides, padding):
-    """For each phase of time a 2-D correlation to the outputs of all its taps, then their shifted sum.
-
-    Frame s*q + r meets the taps j with (j - low - r) divisible by s, each in output frame q - (j - low - r) / s.
-    """
-    low, stride = padding[0][0], strides[0]
-    size = output_size(x.shape[1:-1], kernel.shape, strides, padding)
-    total = jnp.zeros((len(x), *size, kernel.shape[-1]), jnp.float32)
-    for phase in range(stride):
-        frames = x[:, phase::stride]
-        taps = [j for j in range(len(kernel)) if (j - low - phase) % stride == 0]
-        if not taps or not frames.shape[1]:
-            continue
-        wide = jnp.concatenate([kernel[j] for j in taps], -1)
-        products = _correlate_frames(frames, wide, strides, padding)
-        for j, product in zip(taps, jnp.split(products, len(taps), -1)):
-            shift = (j - low - phase) // stride
-            total += _pad(product, [(-shift, size[0] - frames.shape[1] + shift), (0, 0), (0, 0)])
-    return total.astype(x.dtype)
-
-
-def _times(x, taps: int, stride: int, padding: tuple[int, int]) -> Iterator[Array]:
-    """For each tap in time, the frames of `x` that it meets."""
-    x = _pad(x, [padding, (0, 0), (0, 0)])
-    count = (x.shape[1] - taps) // stride + 1
-    for time in range(taps):
-        yield _every(x, 1, time, stride, count)
-
-
-def _correlate_frames(x, kernel, strides, padding):
-    """2-D correlation of every frame, accumulated in float32."""
-    frames = lax.conv_general_dilated(
-        x.reshape(-1, *x.shape[2:]),
-        kernel,
-        strides[1:],
-        padding[1:],
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        preferred_element_type=jnp.float32,
-    )
-    return frames.reshape(*x.shape[:2], *frames.shape[1:])
-
-
-def _kernel_gradient(x, g, taps, strides, padding):
-    """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel."""
-    inputs, outputs = x.shape[-1], g.shape[-1]
-    if inputs <= _FEW and taps[0] > 1:
-        x = jnp.concatenate(list(_times(x, taps[0], strides[0], padding[0])), -1)
-        time_inside = _kernel_gradient(
-            x, g, (1, *taps[1:]), (1, *strides[1:]), ((0, 0), *padding[1:])
-        )
-        return jnp.moveaxis(time_inside.reshape(*taps[1:], taps[0], inputs, outputs), 2, 0)
-    products = _products_with_taps(_pad(x, padding), g, taps, strides)
-    return jnp.stack(products).reshape(*taps, inputs, outputs)
-
-
-def _products_with_taps(x, g, taps, strides) -> list[Array]:
-    """For each tap in time and height: the windows in width of `x` below it, transposed, times `g`.
-
-    Done clip by clip, then frame by frame, while the windows would not fit the processor's cache.
-    """
-    axis = 0 if len(x) > 1 else 1
-    row = taps[2] * x.shape[-1]
-    if g.shape[axis] > 1 and _overflow_cache(x, math.prod(g.shape[:-1]) * row):
-        step, length = ((1, 1), (strides[0], taps[0]))[axis]
-
-        def add(i, total):
-            of_x = lax.dynamic_slice_in_dim(x, i * step, length, axis)
-            of_g = lax.dynamic_slice_in_dim(g, i, 1, axis)
-            return jax.tree.map(jnp.add, total, _products_with_taps(of_x, of_g, taps, strides))
-
-        zeros = [jnp.zeros((row, g.shape[-1]), jnp.float32)] * (taps[0] * taps[1])
-        return lax.fori_loop(0, g.shape[axis], add, zeros)
-
-    windows = _windows_of_taps(x, taps, strides, g.shape[1:-1])
-    if g.shape[-1] <= _FEW:  # row by row: a product with a vector adds up one number at a time
-        g = g.astype(jnp.float32)
-        return [
-            jnp.einsum("nthwr,nthwo->nthro", window.astype(jnp.float32), g).sum((0, 1, 2))
-            for window in windows
-        ]
-    if row < g.shape[-1]:
-        return [_product(jnp.moveaxis(window, -1, 0), g) for window in windows]
-    # Transposed once for all windows; without the barrier XLA transposes within each product.
-    transposed = lax.optimization_barrier(jnp.moveaxis(g, -1, 0))
-    return [_product(transposed, window).T for window in windows]
-
-
-def _product(a, b):
-    """Matrix product over all positions, in float32: XLA has no transposed one in bfloat16."""
-    a, b = a.astype(jnp.float32), b.astype(jnp.float32)
-    return a.reshape(len(a), -1) @ b.reshape(-1, b.shape[-1])
-
-
-def _windows(x, size: int, stride: int, count: int):
-    """Every `stride`-th run of `size` neighbours in width, their channels side by side.
-
-    A gather of whole runs: XLA writes it in one parallel loop, but a concatenation in a serial one.
-    """
-    *lead, width, channels = x.shape
-    rank = len(lead)
-    return lax.gather(
-        x.reshape(*lead, width * channels),
-        (jnp.arange(count) * (stride * channels))[:, None],
-        lax.GatherDimensionNumbers(
-            offset_dims=(*range(rank), rank + 1),
-            collapsed_slice_dims=(),
-            start_index_map=(rank,),
-        ),
-        (*lead, size * channels),
-        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
-    )
-
-
-def _every(x, axis: int, start: int, stride: int, count: int):
-    return lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
-
-
-def _pad(x, padding: Padding):
-    """Zeros around, or cuts where negative, the axes between batch and channels."""
-    zero = jnp.zeros((), x.dtype)
-    return lax.pad(x, zero, [(0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)])
 
 
 class Conv3D(nn.Module):
