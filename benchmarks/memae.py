@@ -61,10 +61,7 @@ def forward_flops(config: ConfigDict) -> float:
 
     A decoder layer costs what its mirror image in the encoder costs. A training step costs three times as much.
     """
-    widths = [
-        config.data.channels,
-        *(max(1, round(config.model.width * c)) for c in config.model.channels),
-    ]
+    widths = [config.data.channels, *_widths(config)]
     positions = config.data.num_frames * math.prod(config.data.frame_size)
     products = 0
     for inputs, outputs, strides in zip(widths, widths[1:], _STRIDES):
@@ -119,12 +116,16 @@ def torch_network(config: ConfigDict) -> dict[str, Any]:
     model = config.model
     return {
         "in_channels": config.data.channels,
-        "channels": [max(1, round(model.width * c)) for c in model.channels],
+        "channels": _widths(config),
         "slots": model.memory_slots,
         "addressing": model.memory_addressing,
         "temperature": model.memory_temperature,
         "shrink_threshold": model.shrink_threshold,
     }
+
+
+def _widths(config: ConfigDict) -> list[int]:
+    return [max(1, round(config.model.width * c)) for c in config.model.channels]
 
 
 def _torch_arguments(config: ConfigDict) -> dict[str, Any]:

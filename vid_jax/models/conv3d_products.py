@@ -93,7 +93,7 @@ def _mirror(kernel):
     return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
-def _by_stride_phase(x, kernel, strides, low, size, correlate=None):
+def _by_stride_phase(x, kernel, strides, low, size):
     """Correlates `x`, dilated by `strides` and padded by `low`, with `kernel`; output of spatial `size`.
 
     Output position s*q + r meets only the taps j with (r + j - low) divisible by s, each at input position
@@ -104,27 +104,38 @@ def _by_stride_phase(x, kernel, strides, low, size, correlate=None):
     if kernel.shape[-1] <= _FEW:
         by_phase = _sum_of_products(x, kernel, strides, low, counts, phases)
     elif len(x) * counts[0] > 1 and _overflow_cache(x, 2 * x.size):
-        return _by_stride_phase_in_blocks(x, kernel, strides, low, size)
+        return _by_stride_phase_in_blocks(x, kernel, strides, low, counts, size)
     else:
-        by_phase = _dense_taps(x, kernel, strides, low, counts, phases, correlate)
+        by_phase = _dense_taps(x, kernel, strides, low, counts, phases, _correlate)
     return _interleave(by_phase, strides, size)
 
 
-def _by_stride_phase_in_blocks(x, kernel, strides, low, size):
+def _by_stride_phase_in_blocks(x, kernel, strides, low, counts, size):
     """Clip by clip, and there one frame of each phase of time after the other."""
     (stride, *_), (start, *rest) = strides, low
     first, last = -(start // stride), (stride + len(kernel) - 2 - start) // stride
-    count = -(-size[0] // stride)
-    x = _pad(x, [(-first, count + last - x.shape[1]), (0, 0), (0, 0)])
-    block_low, block_size = (start + first * stride, *rest), (stride, *size[1:])
+    x = _pad(x, [(-first, counts[0] + last - x.shape[1]), (0, 0), (0, 0)])
+    block_low, block_counts = (start + first * stride, *rest), (1, *counts[1:])
 
-    def block(i):
-        at = (i // count, i % count, *(0,) * (x.ndim - 2))
-        frames = lax.dynamic_slice(x, at, (1, last - first + 1, *x.shape[2:]))
-        return _by_stride_phase(frames, kernel, strides, block_low, block_size, _by_windows)
+    def block(frames):
+        phases = itertools.product(*map(range, strides))
+        by_phase = _dense_taps(
+            frames, kernel, strides, block_low, block_counts, phases, _by_windows
+        )
+        return _interleave(by_phase, strides, (stride, *size[1:]))
 
-    y = lax.map(block, jnp.arange(len(x) * count))
-    return y.reshape(len(x), count * stride, *y.shape[3:])[:, : size[0]]
+    return _frame_by_frame(block, x, counts[0], 1, last - first + 1)[:, : size[0]]
+
+
+def _frame_by_frame(function, x, count: int, step: int, length: int):
+    """`function` of `count` runs of `length` frames of each clip, `step` apart; its results joined in time."""
+
+    def run(i):
+        at = (i // count, i % count * step, *(0,) * (x.ndim - 2))
+        return function(lax.dynamic_slice(x, at, (1, length, *x.shape[2:])))
+
+    y = lax.map(run, jnp.arange(len(x) * count))
+    return y.reshape(len(x), -1, *y.shape[3:])
 
 
 def _overflow_cache(x, size: int) -> bool:
@@ -145,7 +156,7 @@ def _dense_taps(x, kernel, strides, low, counts, phases, correlate) -> Iterator[
         if 0 in taps.shape:
             yield jnp.zeros((x.shape[0], *counts, kernel.shape[-1]), x.dtype)
         else:
-            yield (correlate or _correlate)(x, taps, (1,) * len(strides), padding)
+            yield correlate(x, taps, (1,) * len(strides), padding)
 
 
 def _sum_of_products(x, kernel, strides, low, counts, phases) -> Iterator[Array]:
@@ -211,19 +222,12 @@ def _products_of_windows(x, kernel, strides):
     size = output_size(x.shape[1:-1], taps, strides, ((0, 0),) * 3)
     row = taps[2] * x.shape[-1]
     if len(x) * size[0] > 1 and _overflow_cache(x, len(x) * math.prod(size) * row):
-
-        def frame(i):
-            at = (i // size[0], i % size[0] * strides[0], *(0,) * (x.ndim - 2))
-            frames = lax.dynamic_slice(x, at, (1, taps[0], *x.shape[2:]))
-            return _products_of_windows(frames, kernel, strides)
-
-        y = lax.map(frame, jnp.arange(len(x) * size[0]))
-        return y.reshape(len(x), *size, -1)
+        whole = functools.partial(_products_of_windows, kernel=kernel, strides=strides)
+        return _frame_by_frame(whole, x, size[0], strides[0], taps[0])
+    windows = _windows_of_taps(x, taps, strides, size)
     products = (
-        jnp.matmul(window, taps.reshape(row, -1), preferred_element_type=jnp.float32)
-        for window, taps in zip(
-            _windows_of_taps(x, taps, strides, size), kernel.reshape(-1, *kernel.shape[2:])
-        )
+        jnp.matmul(window, below, preferred_element_type=jnp.float32)
+        for window, below in zip(windows, kernel.reshape(-1, row, kernel.shape[-1]))
     )
     return sum(products)
 
