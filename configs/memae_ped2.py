@@ -17,6 +17,8 @@ Variants, as in `--config=configs/memae_ped2.py:cpu`:
 
 from ml_collections import ConfigDict
 
+from vid_jax import default_config
+
 VARIANTS = ("", "cpu", "demo")
 
 
@@ -24,9 +26,8 @@ def get_config(variant: str = "") -> ConfigDict:
     """Returns the experiment; `variant` is one of `VARIANTS`."""
     if variant not in VARIANTS:
         raise ValueError(f"variant {variant!r} is unknown; use one of {', '.join(VARIANTS[1:])}")
-    config = ConfigDict()
+    config = default_config.get_config()
     config.task = "memae"
-    config.seed = 0
 
     config.model = ConfigDict()
     config.model.channels = (96, 128, 256, 256)
@@ -40,61 +41,14 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model.remat = False  # recompute blocks in the backward pass: less memory, same result
     config.model.dtype = "float32"  # of the convolutions; or bfloat16
 
-    config.data = ConfigDict()
     config.data.dataset = "ucsd_ped2"
-    config.data.source = ""  # the published archive or folder
-    config.data.dir = ""  # prepared data; default: TFDS's own
-    config.data.frame_size = (240, 360)  # height, width
-    config.data.channels = 1
-    config.data.num_frames = 16  # of a window
-    config.data.stride = 1  # frames between the starts of windows
-    config.data.flip_probability = 0.0
-    config.data.mean = 0.5  # of intensities in [0, 1]
-    config.data.std = 0.5
-    config.data.validation = "shortest_video"
-    config.data.bad_frames = "error"  # or skip
 
-    config.optimizer = ConfigDict()
     config.optimizer.name = "ranger"
     config.optimizer.learning_rate = 1e-4
-    config.optimizer.schedule = "constant"  # cosine, step, exponential
-    config.optimizer.warmup_epochs = 0.0
-    config.optimizer.decay_epochs = ()  # of the step schedule
-    config.optimizer.decay_rate = 0.1  # of the step and exponential schedules
-    config.optimizer.b1 = 0.9
-    config.optimizer.b2 = 0.999
-    config.optimizer.eps = 1e-8
-    config.optimizer.momentum = 0.9  # of sgd
-    config.optimizer.weight_decay = 0.0
-    config.optimizer.clip_norm = 0.0  # 0: no clipping
-    config.optimizer.sync_period = 6  # Lookahead's k
-    config.optimizer.slow_step_size = 0.5  # Lookahead's alpha
 
-    config.train = ConfigDict()
     config.train.epochs = 160
-    config.train.batch_size = 18  # over all devices
-    config.train.batch_per_device = (
-        0  # if set, takes the place of batch_size and scales with the devices
-    )
-    config.train.microbatch = (
-        0  # examples per pass; BatchNorm statistics are per pass. 0: the whole batch
-    )
+    config.train.batch_size = 18
     config.train.entropy_weight = 6e-4
-    config.train.batch_norm_momentum = 0.9
-    config.train.max_steps = 0  # stops after so many; 0: after all epochs
-    config.train.checkpoint_every = 500  # steps; besides the end of every epoch
-    config.train.early_stopping_patience = 0  # epochs without improvement; 0: off
-    config.train.early_stopping_min_delta = 0.0
-    config.train.summaries_every = 1  # epochs between images and histograms
-
-    config.eval = ConfigDict()
-    config.eval.params = (
-        "fast"  # Lookahead's copy that picks the best checkpoint and is evaluated; or slow
-    )
-    config.eval.slow_batches = (
-        20  # training batches to recompute BatchNorm statistics for the slow copy
-    )
-    config.eval.smoothing_sigma = 0.0  # frames; smoothed figures stand beside the others. 0: none
 
     if variant:
         config.model.channels = (8, 16, 48, 96)

@@ -9,6 +9,7 @@ from pathlib import Path
 from absl import logging
 from ml_collections import ConfigDict
 
+from vid_jax import default_config
 from vid_jax.errors import UserError
 
 # Keys that may differ between a run and its resumption: paths, logging and what is only reported.
@@ -47,14 +48,16 @@ def hold(workdir: Path) -> Iterator[None]:
 
 
 def load_config(workdir: Path) -> ConfigDict:
-    """The config that the workdir was made with.
+    """The config that the workdir was made with; keys that came into being since then have their defaults.
 
     Raises:
         UserError: there is none.
     """
     path = workdir / "config.json"
+    config = default_config.get_config()
     try:
-        return ConfigDict(_tuples(json.loads(path.read_text())))
+        config.update(_tuples(json.loads(path.read_text())))
+        return config
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; --workdir must name a folder of a run") from error
     except json.JSONDecodeError as error:

@@ -1,0 +1,86 @@
+"""The groups of a config that belong to the loop and the input, with their defaults.
+
+A config file starts from `get_config` and sets what its experiment needs; `model` is its own.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """Seed, `data` of videos, `optimizer`, `train` and `eval`."""
+    config = ConfigDict()
+    config.seed = 0
+    config.data = _data()
+    config.optimizer = _optimizer()
+    config.train = _train()
+    config.eval = _eval()
+    return config
+
+
+def _data() -> ConfigDict:
+    data = ConfigDict()
+    data.dataset = ""
+    data.source = ""  # the published archive or folder
+    data.labels = ""  # of avenue: masks (default) or ano_pred
+    data.scene = 0  # of shanghaitech, 1 to 13; 0: all
+    data.dir = ""  # prepared data; default: TFDS's own
+    data.frame_size = (240, 360)  # height, width
+    data.channels = 1
+    data.num_frames = 16  # of a window
+    data.stride = 1  # frames between the starts of windows
+    data.samples_per_epoch = 0  # windows between two validations; 0: all
+    data.eval_num_frames = 0  # of a test window; 0: as in training, with the same stride
+    data.eval_overlap = 0  # frames that a test window of eval_num_frames shares with the one before
+    data.resize = "stretch"  # to frame_size; or crop: its aspect ratio kept, the middle
+    data.flip_probability = 0.0
+    data.mean = 0.5  # of intensities in [0, 1]
+    data.std = 0.5
+    data.validation = "shortest_video"  # held out; or fraction: drawn by the seed
+    data.validation_fraction = 0.2  # of the training videos
+    data.validation_sequences = 0  # validation windows, evenly spaced; 0: all
+    data.bad_frames = "error"  # or skip
+    return data
+
+
+def _optimizer() -> ConfigDict:
+    optimizer = ConfigDict()
+    optimizer.name = "adam"  # ranger, radam, adamw, sgd
+    optimizer.learning_rate = 1e-3
+    optimizer.schedule = "constant"  # cosine, step, exponential
+    optimizer.warmup_epochs = 0.0
+    optimizer.decay_epochs = ()  # of the step schedule
+    optimizer.decay_rate = 0.1  # of the step and exponential schedules
+    optimizer.b1 = 0.9
+    optimizer.b2 = 0.999
+    optimizer.eps = 1e-8
+    optimizer.momentum = 0.9  # of sgd
+    optimizer.weight_decay = 0.0
+    optimizer.clip_norm = 0.0  # 0: no clipping
+    optimizer.sync_period = 6  # Lookahead's k
+    optimizer.slow_step_size = 0.5  # Lookahead's alpha
+    return optimizer
+
+
+def _train() -> ConfigDict:
+    train = ConfigDict()
+    train.epochs = 100
+    train.batch_size = 4  # over all devices
+    train.batch_per_device = 0  # if set, takes the place of batch_size and scales with the devices
+    train.microbatch = 0  # examples per pass; BatchNorm statistics are per pass. 0: the whole batch
+    train.batch_norm_momentum = 0.9
+    train.max_steps = 0  # stops after so many; 0: after all epochs
+    train.checkpoint_every = 500  # steps; besides the end of every epoch
+    train.early_stopping_patience = 0  # epochs without improvement; 0: off
+    train.early_stopping_min_delta = 0.0
+    train.summaries_every = 1  # epochs between images and histograms
+    return train
+
+
+def _eval() -> ConfigDict:
+    config = ConfigDict()
+    config.params = (
+        "fast"  # Lookahead's copy that picks the best checkpoint and is evaluated; or slow
+    )
+    config.slow_batches = 20  # training batches to recompute BatchNorm statistics for the slow copy
+    config.smoothing_sigma = 0.0  # frames; smoothed figures stand beside the others. 0: none
+    return config
