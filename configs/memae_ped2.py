@@ -42,6 +42,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model.dtype = "float32"  # of the convolutions; or bfloat16
 
     config.data.dataset = "ucsd_ped2"
+    config.data.mean = 0.5  # of intensities in [0, 1]
+    config.data.std = 0.5
 
     config.optimizer.name = "ranger"
     config.optimizer.learning_rate = 1e-4

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import scipy.io
 
 
 def frame_image(clip: str, number: int) -> np.ndarray:
@@ -61,4 +62,14 @@ def write_video(path: Path, values, times=None, size=(48, 64)) -> Path:
             frame.time_base = Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def write_cells(path: Path, variable: str, arrays) -> Path:
+    """A .mat file with a 1 x n cell array."""
+    cells = np.empty((1, len(arrays)), object)
+    for index, array in enumerate(arrays):
+        cells[0, index] = np.asarray(array)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {variable: cells}, do_compression=True)
     return path

@@ -33,8 +33,6 @@ def _data() -> ConfigDict:
     data.eval_overlap = 0  # frames that a test window of eval_num_frames shares with the one before
     data.resize = "stretch"  # to frame_size; or crop: its aspect ratio kept, the middle
     data.flip_probability = 0.0
-    data.mean = 0.5  # of intensities in [0, 1]
-    data.std = 0.5
     data.validation = "shortest_video"  # held out; or fraction: drawn by the seed
     data.validation_fraction = 0.2  # of the training videos
     data.validation_sequences = 0  # validation windows, evenly spaced; 0: all

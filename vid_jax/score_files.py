@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import scipy.io
 from absl import logging
 
 from vid_jax.errors import UserError
+from vid_jax.mat_files import read_events
 from vid_jax.metrics.ucsd_labels import parse_ucsd_ranges
 
 Kind = Literal["score", "label"]
@@ -27,8 +27,6 @@ _UNREADABLE = (
     EOFError,
     csv.Error,
     zipfile.BadZipFile,
-    scipy.io.matlab.MatReadError,
-    NotImplementedError,  # .mat of version 7.3
 )
 
 
@@ -180,18 +178,7 @@ def _read_ucsd(path: Path, _kind: Kind) -> list[Track]:
 
 
 def _read_mat(path: Path, _kind: Kind) -> list[Track]:
-    contents = scipy.io.loadmat(path)
-    if "gt" not in contents:
-        raise UserError(f"{path}: no variable gt with an array [starts; ends] per video")
-    gt = contents["gt"]
-    events = list(gt.flat) if gt.dtype == object else [gt]
-    tracks = []
-    for number, video in enumerate(events, start=1):
-        video = np.asarray(video)
-        if video.size and (video.ndim != 2 or video.shape[0] != 2):
-            raise UserError(f"{path}: gt of video {number} is not 2 x events [starts; ends]")
-        tracks.append(Track(None, [(int(a), int(b)) for a, b in video.reshape(2, -1).T]))
-    return tracks
+    return [Track(None, events) for events in read_events(path)]
 
 
 def _vector(array: np.ndarray, where: Path | str, kind: Kind) -> np.ndarray:

@@ -1,9 +1,10 @@
 from pathlib import Path
 
-import ml_collections
 import pytest
 from absl import logging
 from tiny_data import write_ped
+
+from vid_jax import default_config
 
 
 @pytest.fixture
@@ -17,23 +18,16 @@ def log(caplog):
 @pytest.fixture
 def config(tmp_path):
     """A configuration of the UCSD Ped2 files that `write_ped` writes."""
-    return ml_collections.ConfigDict(
-        {
-            "seed": 3,
-            "data": {
-                "dataset": "ucsd_ped2",
-                "source": str(tmp_path / "ped"),
-                "dir": str(tmp_path / "prepared"),
-                "frame_size": (6, 8),
-                "channels": 1,
-                "num_frames": 4,
-                "stride": 1,
-                "flip_probability": 0.0,
-                "bad_frames": "error",
-                "validation": "shortest_video",
-            },
-        }
+    config = default_config.get_config()
+    config.seed = 3
+    config.data.update(
+        dataset="ucsd_ped2",
+        source=str(tmp_path / "ped"),
+        dir=str(tmp_path / "prepared"),
+        frame_size=(6, 8),
+        num_frames=4,
     )
+    return config
 
 
 @pytest.fixture

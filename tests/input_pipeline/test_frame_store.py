@@ -64,6 +64,21 @@ def test_colour_and_enlarging(ped, config):
     np.testing.assert_array_equal(frame, np.stack([image] * 3, axis=-1))
 
 
+def test_cropping_has_a_store_of_its_own_and_crops_the_masks_too(ped, config):
+    config.data.frame_size = (6, 6)
+    stretched = open_store(config)
+    index = json.loads((stretched.folder / "index.json").read_text())
+    assert index["settings"] == {"frame_size": [6, 6], "channels": 1, "layout": 1}
+    config.data.resize = "crop"
+    store = open_store(config)
+    assert store.folder != stretched.folder
+    image = cv2.resize(frame_image("Test002", 5), (8, 6), interpolation=cv2.INTER_AREA)
+    video = store.videos[-1]
+    np.testing.assert_array_equal(store.frames[video.start + 4, ..., 0], image[:, 1:7])
+    assert store.masks(video.start).shape == (10, 12, 12)
+    assert not store.masks(video.start).any()  # the abnormal pixel is at the left edge
+
+
 def test_a_video_is_cut_where_frames_are_left_out(ped, config):
     (ped / "Test" / "Test002" / "004.tif").write_bytes(b"II*\0")
     config.data.bad_frames = "skip"

@@ -18,14 +18,21 @@ def test_what_is_well_passes(ped, config):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("dataset", "ucsd_ped3", "one of pedestrians, ucsd_ped1, ucsd_ped2, videos"),
+        ("dataset", "ucsd_ped3", "must be one of .*ucsd_ped1, ucsd_ped2, videos"),
         ("frame_size", (0, 8), r"frame_size=\(0, 8\): must be \(height, width\)"),
         ("channels", 2, r"channels=2: must be 1 \(grey\) or 3"),
         ("num_frames", 0, "num_frames=0: must be at least 1"),
         ("stride", 0, "stride=0: must be at least 1"),
         ("flip_probability", 1.5, "flip_probability=1.5: must be between 0 and 1"),
         ("bad_frames", "ignore", "bad_frames='ignore': must be 'error' or 'skip'"),
-        ("validation", "none", "validation='none': must be 'shortest_video'"),
+        ("samples_per_epoch", -1, "samples_per_epoch=-1: must be at least 1, or 0 for all"),
+        ("eval_num_frames", -1, "eval_num_frames=-1: must be at least 1, or 0 for num_frames"),
+        ("eval_overlap", 1, "eval_overlap=1: must be .* less than config.data.eval_num_frames"),
+        ("eval_overlap", -1, "eval_overlap=-1: must be at least 0"),
+        ("resize", "pad", "resize='pad': must be 'stretch' or 'crop'"),
+        ("validation", "none", "validation='none': must be 'shortest_video' or 'fraction'"),
+        ("validation_fraction", 1.0, "validation_fraction=1.0: must be between 0 and 1"),
+        ("validation_sequences", -1, "validation_sequences=-1: must be at least 1, or 0 for all"),
         ("source", "/nowhere/at/all", "data.source: /nowhere/at/all does not exist"),
     ],
 )

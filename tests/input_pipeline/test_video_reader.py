@@ -8,7 +8,7 @@ import pytest
 from tiny_data import frame_image, write_image, write_video
 
 from vid_jax.errors import UserError
-from vid_jax.input_pipeline.frame_files import decode_image, resize_frame
+from vid_jax.input_pipeline.frame_files import crop_mask, decode_image, resize_frame
 from vid_jax.input_pipeline.video_reader import iterate_video, read_frames
 
 
@@ -98,3 +98,25 @@ def test_shrinking_averages_and_the_own_size_changes_nothing():
 def test_grey_is_luma():
     colour = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     assert resize_frame(colour, (4, 4), 1).flat[0] == round(0.299 * 255)
+
+
+def test_cropping_takes_the_middle_of_a_frame_that_covers_the_size():
+    frame = np.random.default_rng(0).integers(0, 256, (375, 1242, 3), dtype=np.uint8)
+    wide = cv2.resize(frame, (424, 128), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(
+        resize_frame(frame, (128, 160), 3, "crop"), wide[:, (424 - 160) // 2 :][:, :160]
+    )
+    tall = frame_image("", 1).T
+    np.testing.assert_array_equal(resize_frame(tall, (6, 12), 1, "crop")[..., 0], tall[5:11])
+
+
+@pytest.mark.parametrize("size", [(128, 160), (30, 100), (64, 64), (50, 20), (400, 300)])
+def test_a_cropped_mask_shows_what_the_cropped_frame_shows(size):
+    rows, columns = np.mgrid[:150, :240]
+    for ramp in (rows, columns):
+        cropped = crop_mask(ramp.astype(np.uint8), size)
+        height, width = cropped.shape
+        assert height == 150 or width == 240
+        assert height / width == pytest.approx(size[0] / size[1], rel=0.01)
+        frame = resize_frame(ramp.astype(np.uint8), size, 1, "crop")
+        np.testing.assert_allclose(resize_frame(cropped, size, 1), frame, atol=1)

@@ -1,18 +1,19 @@
 import itertools
+import math
 import pathlib
 import subprocess
 import sys
 
 import hypothesis
 import hypothesis.strategies as st
-import ml_collections
 import numpy as np
 import pytest
 from tiny_data import write_ped, write_video
 
+from vid_jax import default_config
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import create_dataset
-from vid_jax.input_pipeline.frame_store import open_frame_store
+from vid_jax.input_pipeline.frame_store import StoredVideo, open_frame_store
 from vid_jax.input_pipeline.prepare import prepare
 from vid_jax.input_pipeline.video_windows import VideoWindows
 
@@ -63,20 +64,165 @@ def test_the_stream_is_a_permutation_of_all_windows_after_another(dataset):
 def opened(tmp_path_factory):
     """A store of tiny Ped2 files and the configuration that it was made from."""
     folder = tmp_path_factory.mktemp("opened")
-    data = {
-        "dataset": "ucsd_ped2",
-        "source": str(write_ped(folder / "ped")),
-        "dir": str(folder / "prepared"),
-        "frame_size": (6, 8),
-        "channels": 1,
-        "num_frames": 4,
-        "stride": 1,
-        "flip_probability": 0.0,
-        "bad_frames": "error",
-        "validation": "shortest_video",
-    }
-    config = ml_collections.ConfigDict({"seed": 0, "data": data})
+    config = default_config.get_config()
+    config.data.update(
+        dataset="ucsd_ped2",
+        source=str(write_ped(folder / "ped")),
+        dir=str(folder / "prepared"),
+        frame_size=(6, 8),
+        num_frames=4,
+    )
     return open_frame_store(prepare(config), config), config
+
+
+class RowStore:
+    """A frame store of 1x1 frames that hold their row numbers, of videos of the given lengths."""
+
+    name, fingerprint = "rows", ""
+
+    def __init__(self, **lengths: list[int]):
+        self.videos = []
+        for split, split_lengths in lengths.items():
+            for index, length in enumerate(split_lengths):
+                start = self.videos[-1].start + self.videos[-1].length if self.videos else 0
+                self.videos.append(StoredVideo(split, f"{split}{index}", start, length))
+        self.timestamps = np.full(self.videos[-1].start + self.videos[-1].length, np.nan)
+
+    def windows(self, rows, num_frames):
+        frames = rows[:, None] + np.arange(num_frames)
+        return frames.astype(np.uint8)[..., None, None, None]
+
+
+def row_windows(store, batch_size=4, seed=0, **data):
+    config = default_config.get_config()
+    config.seed = seed
+    config.data.update({"frame_size": (1, 1), "num_frames": 4, **data})
+    return VideoWindows(store, config, batch_size)
+
+
+@hypothesis.settings(max_examples=8, deadline=None)
+@hypothesis.given(
+    samples=st.integers(1, 200), batch_size=st.integers(1, 8), step=st.integers(0, 10**6)
+)
+def test_the_samples_of_an_epoch_do_not_change_the_stream(samples, batch_size, step):
+    store = RowStore(train=[5, 9, 12, 8], test=[6])
+    whole = row_windows(store, batch_size, flip_probability=0.5)
+    short = row_windows(store, batch_size, flip_probability=0.5, samples_per_epoch=samples)
+    assert short.info.steps_per_epoch == math.ceil(samples / batch_size)
+    assert short.info.num_examples == whole.info.num_examples
+    np.testing.assert_array_equal(steps(short, step, 3), steps(whole, step, 3))
+
+
+@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.given(
+    lengths=st.lists(st.integers(4, 9), min_size=2, max_size=40),
+    seed=st.integers(-(2**31), 2**31),
+    fraction=st.floats(0.001, 0.999),
+)
+def test_a_fraction_of_whole_videos_is_drawn_by_the_seed(lengths, seed, fraction):
+    store = RowStore(train=lengths, test=[4])
+    settings = {"seed": seed, "validation": "fraction", "validation_fraction": fraction}
+    videos = row_windows(store, **settings).info.videos
+    names = {split: [video.name for video in videos[split]] for split in videos}
+    assert sorted(names["train"] + names["validation"]) == sorted(
+        video.name for video in store.videos if video.split == "train"
+    )
+    count = len(names["validation"])
+    assert 1 <= count <= len(lengths) - 1
+    assert abs(count - fraction * len(lengths)) <= 1
+    again = row_windows(store, **settings).info.videos
+    assert [video.name for video in again["validation"]] == names["validation"]
+
+
+def test_the_draw_is_of_a_fifth_by_default_and_seeds_differ():
+    store = RowStore(train=[4] * 35, test=[4])
+    draws = {
+        tuple(video.name for video in row_windows(store, **s).info.videos["validation"])
+        for s in ({"validation": "fraction", "seed": seed} for seed in range(20))
+    }
+    assert {len(draw) for draw in draws} == {7}
+    assert len(draws) == 20
+    assert len(set(itertools.chain(*draws))) > 30
+
+
+def test_the_end_of_a_single_video_is_the_fraction():
+    store = RowStore(train=[100], test=[4])
+    dataset = row_windows(store, validation="fraction", validation_fraction=0.3)
+    assert [dataset.info.videos[s][0].length for s in ("train", "validation")] == [70, 30]
+
+
+def test_a_validation_split_of_its_own_is_used():
+    store = RowStore(train=[8, 5], validation=[9, 6], test=[7])
+    dataset = row_windows(store)
+    assert dataset.info.num_examples == {"train": 7, "validation": 9, "test": 4}
+    assert [video.name for video in dataset.info.videos["validation"]] == [
+        "validation0",
+        "validation1",
+    ]
+
+
+@hypothesis.settings(max_examples=12, deadline=None)
+@hypothesis.given(sequences=st.integers(1, 60), batch_size=st.integers(1, 7))
+def test_validation_sequences_are_spread_evenly(sequences, batch_size):
+    store = RowStore(train=[8], validation=[23, 12, 17], test=[7])
+    whole, some = (row_windows(store, batch_size, validation_sequences=n) for n in (0, sequences))
+    count = min(sequences, 20 + 9 + 14)
+    assert some.info.num_examples["validation"] == count
+    assert some.info.num_examples["train"] == whole.info.num_examples["train"]
+    every, chosen = (
+        [
+            window.tobytes()
+            for batch in dataset.eval_batches("validation")
+            for window, real in zip(batch["video"], batch["mask"], strict=True)
+            if real
+        ]
+        for dataset in (whole, some)
+    )
+    places = [every.index(window) for window in chosen]
+    assert len(places) == count
+    gaps = set(np.diff([*places, len(every)]))
+    assert gaps <= {len(every) // count, -(-len(every) // count)}
+
+
+@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.given(data=st.data())
+def test_test_windows_cover_every_frame_of_every_video(data):
+    size = data.draw(st.integers(1, 12), "eval_num_frames")
+    overlap = data.draw(st.integers(0, size - 1), "eval_overlap")
+    lengths = data.draw(st.lists(st.integers(size, 50), min_size=1, max_size=4), "lengths")
+    store = RowStore(train=[8], validation=[8], test=lengths)
+    dataset = row_windows(store, eval_num_frames=size, eval_overlap=overlap, stride=3)
+    assert dataset.info.eval_num_frames == size
+    assert dataset.info.num_frames == 4
+    starts = [[] for _ in lengths]
+    for batch in dataset.eval_batches("test"):
+        assert batch["video"].shape[1:] == (size, 1, 1, 1)
+        for i in np.flatnonzero(batch["mask"]):
+            video, start = batch["video_index"][i], batch["start"][i]
+            first = dataset.info.videos["test"][video].start + start
+            assert batch["video"][i].ravel().tolist() == list(range(first, first + size))
+            starts[video].append(int(start))
+    assert sum(map(len, starts)) == dataset.info.num_examples["test"]
+    for length, found in zip(lengths, starts, strict=True):
+        assert found[0] == 0
+        assert found[-1] == length - size
+        *regular, last = np.diff(found) if len(found) > 1 else [1]
+        assert all(gap == size - overlap for gap in regular)
+        assert 1 <= last <= size - overlap
+
+
+def test_test_windows_are_as_in_training_by_default(dataset):
+    assert dataset.info.eval_num_frames == dataset.info.num_frames == 4
+    assert dataset.info.num_examples["test"] == 3 + 7
+
+
+def test_a_test_video_shorter_than_a_test_window(log):
+    store = RowStore(train=[4, 4], test=[9, 12])
+    with pytest.raises(UserError, match=r"test: test0 has 9 frames, .*\.data\.eval_num_frames=10"):
+        row_windows(store, eval_num_frames=10)
+    dataset = row_windows(store, eval_num_frames=10, bad_frames="skip")
+    assert [video.name for video in dataset.info.videos["test"]] == ["test1"]
+    assert "test0 has 9 frames, fewer than config.data.eval_num_frames=10" in log()
 
 
 @hypothesis.settings(max_examples=8, deadline=None)

@@ -72,18 +72,45 @@ def decode_image(data: bytes) -> np.ndarray | None:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def resize_frame(frame: np.ndarray, frame_size: tuple[int, int], channels: int) -> np.ndarray:
+def resize_frame(
+    frame: np.ndarray, frame_size: tuple[int, int], channels: int, resize: str = "stretch"
+) -> np.ndarray:
     """The frame (height, width[, 3]) uint8 as models are fed it, (*frame_size, channels) uint8.
 
-    Made grey before it is resized; the aspect ratio is not kept.
+    Made grey before it is resized. "stretch" does not keep the aspect ratio; "crop" scales the
+    frame until it covers `frame_size` and takes the middle.
     """
     if channels == 1 and frame.ndim == 3:
         frame = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     elif channels == 3 and frame.ndim == 2:
         frame = cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
-    height, width = frame_size
-    if frame.shape[:2] != (height, width):
-        shrinks = height <= frame.shape[0] and width <= frame.shape[1]
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        frame = cv2.resize(frame, (width, height), interpolation=method)
-    return frame.reshape(height, width, channels)
+    if resize == "crop":
+        scale = _covering_scale(frame, frame_size)
+        frame = _scale(frame, *(round(side * scale) for side in frame.shape[:2]))
+        frame = _middle(frame, *frame_size)
+    else:
+        frame = _scale(frame, *frame_size)
+    return np.ascontiguousarray(frame).reshape(*frame_size, channels)
+
+
+def crop_mask(mask: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
+    """The part of a published mask that the resize "crop" shows, at the published scale."""
+    scale = _covering_scale(mask, frame_size)
+    return _middle(mask, *(max(1, round(side / scale)) for side in frame_size))
+
+
+def _covering_scale(image: np.ndarray, size: tuple[int, int]) -> float:
+    return max(size[0] / image.shape[0], size[1] / image.shape[1])
+
+
+def _scale(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = height <= image.shape[0] and width <= image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=method)
+
+
+def _middle(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]

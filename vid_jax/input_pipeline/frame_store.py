@@ -23,11 +23,10 @@ from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import locks, sources
-from vid_jax.input_pipeline.frame_files import decode_image, resize_frame
+from vid_jax.input_pipeline.frame_files import crop_mask, resize_frame
 from vid_jax.input_pipeline.records import SourceFrame, count_frames, iterate_frames
 
 _LAYOUT = 1  # of the files; another number makes every older store stale
-_SPLITS = ("train", "test")
 
 
 @dataclasses.dataclass
@@ -109,6 +108,8 @@ def open_frame_store(builder, config) -> FrameStore:
     """
     data = config.data
     settings = {"frame_size": list(data.frame_size), "channels": data.channels, "layout": _LAYOUT}
+    if data.resize != "stretch":
+        settings["resize"] = data.resize
     made_from = [builder.info.full_name, builder.info.metadata.get("source_fingerprint"), settings]
     fingerprint = _digest(made_from)
     name = "_".join(builder.info.full_name.split("/")[:-1])
@@ -139,7 +140,7 @@ def _build(builder, folder: Path, settings: dict, fingerprint: str) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    total = sum(count_frames(builder, split) for split in _SPLITS)
+    total = sum(count_frames(builder, split) for split in _splits(builder))
     shape = (total, *settings["frame_size"], settings["channels"])
     need = math.prod(shape)
     free = shutil.disk_usage(partial).free
@@ -165,8 +166,13 @@ def _build(builder, folder: Path, settings: dict, fingerprint: str) -> None:
     partial.rename(folder)
 
 
+def _splits(builder) -> list[str]:
+    return sorted(builder.info.splits, key=("train", "validation", "test").index)
+
+
 def _write(builder, folder: Path, settings: dict, total: int) -> dict:
     """Writes all but the index, and returns what it says of the videos."""
+    frame_size, resize = tuple(settings["frame_size"]), settings.get("resize", "stretch")
     labels = np.full(total, -1, np.int8)
     timestamps = np.full(total, np.nan)
     parts: list[StoredVideo] = []
@@ -174,10 +180,15 @@ def _write(builder, folder: Path, settings: dict, total: int) -> dict:
 
     def load(item: tuple[str, SourceFrame]):
         split, source = item
-        frame = resize_frame(source.image(), settings["frame_size"], settings["channels"])
-        return split, source, frame, decode_image(source.mask)
+        frame = resize_frame(source.image(), frame_size, settings["channels"], resize)
+        mask = source.mask()
+        if mask is not None and resize == "crop":
+            mask = crop_mask(mask, frame_size)
+        return split, source, frame, mask
 
-    items = ((split, frame) for split in _SPLITS for frame in iterate_frames(builder, split))
+    items = (
+        (split, frame) for split in _splits(builder) for frame in iterate_frames(builder, split)
+    )
     with open(folder / "frames.bin", "wb") as frame_file, open(folder / "masks.bin", "wb") as masks:
         for row, (split, source, frame, mask) in enumerate(_map_ahead(load, items)):
             size = None if mask is None else mask.shape[:2]
@@ -193,10 +204,15 @@ def _write(builder, folder: Path, settings: dict, total: int) -> dict:
             numbers[-1] = (numbers[-1][0], source.number)
             frame_file.write(frame)
             if mask is not None:
-                masks.write(np.ascontiguousarray(mask > 0 if mask.ndim == 2 else mask.any(-1)))
+                mask = mask != 0 if mask.ndim == 2 else mask.any(-1)
+                if mask.any():
+                    masks.write(np.ascontiguousarray(mask))
+                else:
+                    masks.seek(mask.size, os.SEEK_CUR)  # a hole in the file takes no disk
             labels[row] = source.label
             timestamps[row] = source.timestamp
             logging.log_every_n_seconds(logging.INFO, "%d of %d frames stored", 10, row, total)
+        masks.truncate()
     np.save(folder / "labels.npy", labels)
     np.save(folder / "timestamps.npy", timestamps)
     return {"videos": [dataclasses.asdict(part) for part in _name_parts(parts, numbers)]}

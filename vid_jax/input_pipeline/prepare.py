@@ -10,7 +10,28 @@ from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import locks, sources
+from vid_jax.input_pipeline.datasets import shanghaitech
+from vid_jax.input_pipeline.datasets.avenue import Avenue
+from vid_jax.input_pipeline.datasets.kitti_raw import KittiRaw
+from vid_jax.input_pipeline.datasets.moving_mnist import MovingMnistFrames
+from vid_jax.input_pipeline.datasets.pedestrians import Pedestrians
+from vid_jax.input_pipeline.datasets.repacked_frames import RepackedFrames
+from vid_jax.input_pipeline.datasets.ucsd_ped import UcsdPed
+from vid_jax.input_pipeline.datasets.video_folder import VideoFolder
 from vid_jax.input_pipeline.tensorflow_cpu import tf, tfds
+
+# Of each data set its builder and, where that has several, the configuration by `config.data`.
+_BUILDERS = {
+    "avenue": (Avenue, lambda data: data.labels or "masks"),
+    "frames": (RepackedFrames, None),
+    "kitti": (KittiRaw, None),
+    "moving_mnist": (MovingMnistFrames, None),
+    "pedestrians": (Pedestrians, None),
+    "shanghaitech": (shanghaitech.Shanghaitech, lambda data: shanghaitech.config_name(data.scene)),
+    "ucsd_ped1": (UcsdPed, lambda data: "ped1"),
+    "ucsd_ped2": (UcsdPed, lambda data: "ped2"),
+    "videos": (VideoFolder, None),
+}
 
 
 def prepare(config) -> tfds.core.DatasetBuilder:
@@ -24,13 +45,13 @@ def prepare(config) -> tfds.core.DatasetBuilder:
     data = config.data
     root = sources.data_root(data)
     # The version of a generated data set stands for its source.
-    from_source = data.source and data.dataset != "pedestrians"
+    from_source = data.source and sources.DATASETS[data.dataset]
     current = sources.fingerprint(sources.source_path(data)) if from_source else None
     name = _make_builder(data, root).info.full_name
     with locks.exclusive(root / f".{name.replace('/', '_')}.lock"):
         builder = _make_builder(data, root)  # anew: another process may have prepared it
         if (Path(builder.data_dir) / "dataset_info.json").is_file():
-            reason = _stale(builder.info.metadata, current, data.bad_frames)
+            reason = _stale(builder.info.metadata, current, data)
             if not reason:
                 return builder
             logging.info("%s is prepared again: %s", name, reason)
@@ -46,26 +67,21 @@ def prepare(config) -> tfds.core.DatasetBuilder:
 
 
 def _make_builder(data, root: Path) -> tfds.core.DatasetBuilder:
+    builder, config_name = _BUILDERS[data.dataset]
     source = sources.source_path(data) if data.source else None
-    settings = {"source": source, "data_dir": root}
-    if data.dataset == "pedestrians":
-        from vid_jax.input_pipeline.datasets.pedestrians import Pedestrians
-
-        return Pedestrians(**settings)
-    settings["bad_frames"] = data.bad_frames
-    if data.dataset == "videos":
-        from vid_jax.input_pipeline.datasets.video_folder import VideoFolder
-
-        return VideoFolder(**settings)
-    from vid_jax.input_pipeline.datasets.ucsd_ped import UcsdPed
-
-    return UcsdPed(config=data.dataset.removeprefix("ucsd_"), **settings)
+    settings = {"source": source, "bad_frames": data.bad_frames, "data_dir": root}
+    if config_name:
+        settings["config"] = config_name(data)
+    return builder(**settings)
 
 
-def _stale(metadata, current: str | None, bad_frames: str) -> str:
+def _stale(metadata, current: str | None, data) -> str:
     if current and metadata.get("source_fingerprint") != current:
         return "its source has changed"
-    if metadata.get("left_out") and bad_frames == "error":
+    source = str(sources.source_path(data))
+    if current and metadata.get("source", source) != source:  # kept where the videos stay there
+        return "its source has moved"
+    if metadata.get("left_out") and data.bad_frames == "error":
         return "bad frames were left out"
     return ""
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_files import decode_image
+from vid_jax.input_pipeline.mask_files import read_masks
 from vid_jax.input_pipeline.tensorflow_cpu import tfds
 from vid_jax.input_pipeline.video_reader import read_frames
 
@@ -39,6 +40,11 @@ def video_features() -> tfds.features.FeaturesDict:
     )
 
 
+def masked_video_features() -> tfds.features.FeaturesDict:
+    """As `video_features`, and the file of the video's pixel masks, "" where it has none."""
+    return tfds.features.FeaturesDict({**video_features(), "masks": tfds.features.Text()})
+
+
 @dataclasses.dataclass(frozen=True)
 class SourceFrame:
     """A frame of a prepared data set before it is decoded and resized."""
@@ -48,7 +54,7 @@ class SourceFrame:
     image: Callable[[], np.ndarray]  # (height, width[, 3]) uint8
     label: int  # 1 abnormal, 0 normal, -1 unknown
     timestamp: float = np.nan  # seconds, NaN where the source keeps no time
-    mask: bytes = b""
+    mask: Callable[[], np.ndarray | None] = lambda: None  # (height, width[, 3]), None without one
 
 
 def count_frames(builder: tfds.core.DatasetBuilder, split: str) -> int:
@@ -80,22 +86,34 @@ def _published_frame(record: dict) -> Iterator[SourceFrame]:
         number=int(record["frame"]),
         image=functools.partial(decode_image, record["image"]),
         label=int(record["label"]),
-        mask=record["mask"],
+        mask=functools.partial(decode_image, record["mask"]),
     )
 
 
 def _frames_of_video(record: dict) -> Iterator[SourceFrame]:
     path = Path(record["path"].decode())
-    frames = (frame for frame in read_frames(path) if frame.image is not None)
-    count = 0
-    for frame, label in zip(frames, record["labels"], strict=False):
+    mask_file = record.get("masks", b"").decode()
+    masks = read_masks(Path(mask_file)) if mask_file else None
+    known = zip(record["labels"], record["timestamps"], strict=True)
+    first = None
+    for frame in read_frames(path):
+        first = frame.number if first is None else first
+        if frame.image is None:
+            continue
+        label, timestamp = next(known, (None, None))
+        if label is None:
+            raise UserError(f"{path} has changed while it was read; run again")
         yield SourceFrame(
             video=record["video"].decode(),
             number=frame.number,
             image=frame.image,
             label=int(label),
-            timestamp=np.nan if frame.timestamp is None else frame.timestamp,
+            timestamp=float(timestamp),
+            mask=functools.partial(_item, masks, frame.number - first),
         )
-        count += 1
-    if count < len(record["labels"]) or next(frames, None) is not None:
+    if next(known, None) is not None:
         raise UserError(f"{path} has changed while it was read; run again")
+
+
+def _item(masks: Sequence[np.ndarray] | None, index: int) -> np.ndarray | None:
+    return None if masks is None else masks[index]

@@ -2,6 +2,9 @@
 
 import atexit
 import dataclasses
+import functools
+import hashlib
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import ClassVar
@@ -40,22 +43,25 @@ class DatasetInfo:
     frame_size: tuple[int, int]  # height, width
     channels: int
     num_frames: int  # in a window
+    eval_num_frames: int  # in a window of the test split
     videos: dict[str, tuple[Video, ...]]  # by split: train, validation, test
     num_examples: dict[str, int]  # windows, by split
+    samples_per_epoch: int  # windows in an epoch of training
     batch_size: int  # of all processes together
     fingerprint: str
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-self.num_examples["train"] // self.batch_size)
+        return -(-self.samples_per_epoch // self.batch_size)
 
 
 class VideoWindows:
-    """Windows (num_frames, height, width, channels) uint8 of a frame store.
+    """Windows (frames, height, width, channels) uint8 of a frame store.
 
-    The training stream is the concatenation of one permutation of all windows per epoch; step s
-    takes positions s * batch_size to (s + 1) * batch_size - 1 of it. Order and flips are pure
-    functions of (seed, position). Each process gets its contiguous slice of each global batch.
+    The training stream is the concatenation of one permutation of all windows after another; step s
+    takes positions s * batch_size to (s + 1) * batch_size - 1 of it, however many samples make an
+    epoch. Order and flips are pure functions of (seed, position). Each process gets its contiguous
+    slice of each global batch.
 
     Args:
         store: the frames.
@@ -88,18 +94,22 @@ class VideoWindows:
         self._seed = config.seed
         self._flip_probability = data.flip_probability
 
-        train, validation = _hold_out(_videos(store, "train", data), data.num_frames)
-        videos = {"train": train, "validation": validation, "test": _videos(store, "test", data)}
+        videos = _split_videos(store, data, config.seed)
         self._windows = {
-            split: _window_index(videos[split], data.num_frames, data.stride) for split in videos
+            split: _window_index(videos[split], _window_starts(split, data)) for split in videos
         }
+        self._windows["validation"] = _spread(
+            self._windows["validation"], data.validation_sequences
+        )
         self.info = DatasetInfo(
             name=store.name,
             frame_size=tuple(data.frame_size),
             channels=data.channels,
             num_frames=data.num_frames,
+            eval_num_frames=data.eval_num_frames or data.num_frames,
             videos={split: tuple(videos[split]) for split in videos},
             num_examples={split: len(windows) for split, windows in self._windows.items()},
+            samples_per_epoch=data.samples_per_epoch or len(self._windows["train"]),
             batch_size=batch_size,
             fingerprint=store.fingerprint,
         )
@@ -110,9 +120,9 @@ class VideoWindows:
         local = self._slice(self.info.batch_size)
 
         def place(position):
-            epoch, within = position // len(rows), position % len(rows)
+            permutation, within = position // len(rows), position % len(rows)
             window = tf.random.experimental.index_shuffle(
-                within, [self._seed, epoch], max_index=len(rows) - 1
+                within, [self._seed, permutation], max_index=len(rows) - 1
             )
             draw = tf.random.stateless_uniform((), [self._seed, position])
             return window, draw < self._flip_probability
@@ -120,7 +130,7 @@ class VideoWindows:
         def batch(step):
             positions = step * self.info.batch_size + local
             windows, flips = tf.map_fn(place, positions, fn_output_signature=(tf.int64, tf.bool))
-            return {"video": self._read(tf.gather(rows, windows), flips)}
+            return {"video": self._read("train", tf.gather(rows, windows), flips)}
 
         return _Stream(tf.data.Dataset.range(start_step, tf.int64.max), batch)
 
@@ -135,9 +145,10 @@ class VideoWindows:
             every: takes each so-manieth window only.
 
         Yields:
-            This process's slice of "video" (b, t, h, w, c) uint8, "mask" (b,) float32 that is 0
-            where a window is padding, "video_index" (b,) int32 and "start" (b,) int32, the first
-            frame of the window within its video.
+            This process's slice of "video" (b, t, h, w, c) uint8 with t = `eval_num_frames` in the
+            test split and `num_frames` elsewhere, "mask" (b,) float32 that is 0 where a window is
+            padding, "video_index" (b,) int32 and "start" (b,) int32, the first frame of the window
+            within its video.
         """
         batch_size = batch_size or self.info.batch_size
         windows, rows = self._windows[split][::every], tf.constant(self._rows(split)[::every])
@@ -149,7 +160,7 @@ class VideoWindows:
             window = tf.minimum(positions, len(windows) - 1)
             video_index, start = tf.unstack(tf.gather(windows.astype(np.int32), window), axis=1)
             return {
-                "video": self._read(tf.gather(rows, window), tf.zeros_like(window, tf.bool)),
+                "video": self._read(split, tf.gather(rows, window), tf.zeros_like(window, tf.bool)),
                 "mask": tf.cast(positions < len(windows), tf.float32),
                 "video_index": video_index,
                 "start": start,
@@ -181,14 +192,16 @@ class VideoWindows:
         video_index, start = self._windows[split].T
         return starts[video_index] + start
 
-    def _read(self, rows, flips):
+    def _read(self, split: str, rows, flips):
+        num_frames = self.info.eval_num_frames if split == "test" else self.info.num_frames
+
         def read(rows: np.ndarray, flips: np.ndarray) -> np.ndarray:
-            windows = self._store.windows(rows, self.info.num_frames)
+            windows = self._store.windows(rows, num_frames)
             windows[flips] = windows[flips, :, :, ::-1]
             return windows
 
         windows = tf.numpy_function(read, [rows, flips], tf.uint8, stateful=False)
-        shape = (self.info.num_frames, *self.info.frame_size, self.info.channels)
+        shape = (num_frames, *self.info.frame_size, self.info.channels)
         return tf.ensure_shape(windows, (None, *shape))
 
 
@@ -222,17 +235,30 @@ def _rows_of(video: Video) -> slice:
     return slice(video.start, video.start + video.length)
 
 
-def _videos(store: FrameStore, split: str, data) -> list[Video]:
+def _split_videos(store: FrameStore, data, seed: int) -> dict[str, list[Video]]:
+    """Videos by split; what validates is held out of the training videos where the store has none."""
+    train = _videos(store, "train", data, "num_frames")
+    if any(stored.split == "validation" for stored in store.videos):
+        validation = _videos(store, "validation", data, "num_frames")
+    else:
+        train, validation = _hold_out(train, data, seed)
+    length_key = "eval_num_frames" if data.eval_num_frames else "num_frames"
+    test = _videos(store, "test", data, length_key)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _videos(store: FrameStore, split: str, data, length_key: str) -> list[Video]:
     """The videos of a split; parts between bad frames that hold no window are left out."""
     videos = []
     for stored in store.videos:
         if stored.split != split:
             continue
-        if stored.length < data.num_frames:
+        if stored.length < data[length_key]:
             message = f"{store.name} {split}: {stored.name} has {stored.length} frames"
+            key = f"config.data.{length_key}={data[length_key]}"
             if data.bad_frames == "error":
-                raise UserError(f"{message}, fewer than config.data.num_frames={data.num_frames}")
-            logging.warning("left out: %s, fewer than a window of %d", message, data.num_frames)
+                raise UserError(f"{message}, fewer than {key}")
+            logging.warning("left out: %s, fewer than %s", message, key)
             continue
         video = Video(stored.name, stored.start, stored.length)
         times = store.timestamps[_rows_of(video)]
@@ -243,16 +269,33 @@ def _videos(store: FrameStore, split: str, data) -> list[Video]:
     return videos
 
 
-def _hold_out(videos: list[Video], num_frames: int) -> tuple[list[Video], list[Video]]:
-    """Training and validation videos: the one with the fewest frames is held out.
+def _hold_out(videos: list[Video], data, seed: int) -> tuple[list[Video], list[Video]]:
+    """Training and validation videos, by `data.validation`.
 
-    Of a single video it is the last tenth, and at least a window.
+    "shortest_video" holds out the one with the fewest frames; "fraction" draws whole videos by
+    hashes of the seed and their names, which no library's version changes. A single video is cut:
+    its end validates, at least a window of it.
     """
-    if len(videos) > 1:
-        held_out = min(videos, key=lambda video: (video.length, video.name))
-        return [video for video in videos if video is not held_out], [held_out]
-    (video,) = videos
-    split = video.length - max(num_frames, video.length // 10)
+    if len(videos) == 1:
+        part = data.validation_fraction if data.validation == "fraction" else 0.1
+        return _cut_end(videos[0], part, data.num_frames)
+    if data.validation == "fraction":
+        ranked = sorted(
+            videos, key=lambda video: hashlib.sha256(f"{seed}/{video.name}".encode()).digest()
+        )
+        count = math.ceil(data.validation_fraction * len(videos) - 1e-9)  # 0.07 * 100 exceeds 7
+        held_out = ranked[: min(max(count, 1), len(videos) - 1)]
+    else:
+        held_out = [min(videos, key=lambda video: (video.length, video.name))]
+    names = {video.name for video in held_out}
+    return (
+        [video for video in videos if video.name not in names],
+        [video for video in videos if video.name in names],
+    )
+
+
+def _cut_end(video: Video, part: float, num_frames: int) -> tuple[list[Video], list[Video]]:
+    split = video.length - max(num_frames, int(video.length * part))
     if split < num_frames:
         raise UserError(
             f"{video.name} is the only training video and has {video.length} frames: too few to "
@@ -262,8 +305,30 @@ def _hold_out(videos: list[Video], num_frames: int) -> tuple[list[Video], list[V
     return [video.cut(0, split)], [video.cut(split, video.length)]
 
 
-def _window_index(videos: list[Video], num_frames: int, stride: int) -> np.ndarray:
+def _window_starts(split: str, data) -> Callable[[int], np.ndarray]:
+    """The first frames of the windows of a split's video, as a function of its length."""
+    if split == "test" and data.eval_num_frames:
+        return functools.partial(_covering_starts, data.eval_num_frames, data.eval_overlap)
+    return lambda length: np.arange(0, length - data.num_frames + 1, data.stride)
+
+
+def _covering_starts(num_frames: int, overlap: int, length: int) -> np.ndarray:
+    """First frames of windows that cover a video, each beginning `overlap` before the last's end.
+
+    The last window is shifted back to end with the video.
+    """
+    last = length - num_frames
+    return np.append(np.arange(0, last, num_frames - overlap), last)
+
+
+def _window_index(videos: list[Video], starts_of: Callable[[int], np.ndarray]) -> np.ndarray:
     """(windows, 2): the index of the video and the first frame within it."""
-    starts = [np.arange(0, video.length - num_frames + 1, stride) for video in videos]
+    starts = [starts_of(video.length) for video in videos]
     index = np.repeat(np.arange(len(videos)), [len(s) for s in starts])
     return np.stack([index, np.concatenate(starts)], axis=1)
+
+
+def _spread(windows: np.ndarray, count: int) -> np.ndarray:
+    """So many of the windows, evenly spaced; all of them if `count` is 0."""
+    count = min(count or len(windows), len(windows))
+    return windows[np.arange(count) * len(windows) // count]

@@ -7,12 +7,9 @@ of the frame `num_frames // 2` that the score belongs to.
 import collections
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from absl import logging
 from matplotlib.figure import Figure
@@ -23,14 +20,13 @@ from vid_jax.input_pipeline.frame_files import resize_frame
 from vid_jax.input_pipeline.video_reader import iterate_video
 from vid_jax.metrics import anomaly
 from vid_jax.metrics.anomaly_baselines import anomaly_baselines
-from vid_jax.report import Report, comparison_table, score_table, write_csv
+from vid_jax.report import Report, comparison_table, score_table
+from vid_jax.tasks._scored_video import ScoredFrame, calibration_of, write_scores
 
 Outputs = dict[str, np.ndarray]
 
 _EXAMPLES = 3
-_QUANTILES = np.linspace(0, 1, 101)
-_ALARM_QUANTILE = 0.99  # of the training scores; the running score is 0.5 there
-_FOLDER_RATE = 10.0  # frames a second of an annotated video made from a folder of images
+_UNLABELLED_TIMELINES = 50
 
 
 def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: float) -> Report:
@@ -42,23 +38,47 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
         model: what to call the model in tables and figures.
         smoothing_sigma: of the figures named `_smoothed`; 0 for none.
     """
-    videos, num_frames = dataset.info.videos["test"], dataset.info.num_frames
-    names = [video.name for video in videos]
     windows, extremes, pixels = _collect(outputs, dataset)
     scores = _to_frames(windows.scores, windows.starts, dataset)
-    found = [dataset.labels("test", i) for i in range(len(videos))]
-    labels = [np.full(v.length, -1) if y is None else y for v, y in zip(videos, found)]
-
-    scalars, tables, figures, files = {}, {}, {}, {}
-    if any((y >= 0).any() for y in labels):
-        by_method = {model: scores} | {
+    report = anomaly_report(
+        model,
+        scores,
+        lambda: {
             name: _to_frames(s, windows.starts, dataset)
-            for name, s in anomaly_baselines(
-                *(_all_frames(dataset, split) for split in ("train", "test")),
-                num_frames,
-                windows.stride,
-            ).items()
-        }
+            for name, s in baselines(dataset, dataset.info.num_frames, windows.stride).items()
+        },
+        pixels,
+        dataset,
+        smoothing_sigma,
+    )
+    examples = {f"{title} scores": visualize.triptychs(found) for title, found in extremes.items()}
+    return dataclasses.replace(report, figures=examples | report.figures)
+
+
+def anomaly_report(
+    model: str,
+    scores: list[np.ndarray],
+    baseline_scores: Callable[[], dict[str, list[np.ndarray]]],
+    pixels: dict[str, float],
+    dataset,
+    smoothing_sigma: float,
+) -> Report:
+    """Figures of merit of frame scores, of the model and of baselines, and timelines of the model's.
+
+    Args:
+        model: what to call it.
+        scores: of each test video's frames, NaN where unscored.
+        baseline_scores: gives those of the baselines; called only where there are labels.
+        pixels: the pixel-level figures, if any.
+        dataset: the test videos and their labels.
+        smoothing_sigma: of the figures named `_smoothed`; 0 for none.
+    """
+    videos = dataset.info.videos["test"]
+    names, labels = [video.name for video in videos], test_labels(dataset)
+    labelled = any((y >= 0).any() for y in labels)
+    scalars, tables, figures, files = {}, {}, {}, {}
+    if labelled:
+        by_method = {model: scores} | baseline_scores()
         metrics = {
             method: anomaly.frame_metrics(s, labels, names, smoothing_sigma)
             for method, s in by_method.items()
@@ -77,15 +97,32 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
             )
     else:
         logging.warning("The test videos have no labels: scores are written, no AUC is computed.")
-    figures |= {
-        f"{title} scores": visualize.triptychs(examples) for title, examples in extremes.items()
-    }
-    for video, s, y, scaled in zip(videos, scores, labels, anomaly.normalise(scores, "per_video")):
-        figures[f"Scores of {video.name}"] = visualize.score_timeline(
-            s, video.name, y if (y >= 0).any() else None, timestamps=video.timestamps
-        )
+    shown = len(videos) if labelled else _UNLABELLED_TIMELINES
+    for i, (video, s, y, scaled) in enumerate(
+        zip(videos, scores, labels, anomaly.normalise(scores, "per_video"))
+    ):
         files[f"scores_{video.name}"] = score_table(s, scaled, y, video.timestamps)
+        if i < shown:
+            figures[f"Scores of {video.name}"] = visualize.score_timeline(
+                s, video.name, y if (y >= 0).any() else None, timestamps=video.timestamps
+            )
     return Report(scalars, tables, figures, files)
+
+
+def test_labels(dataset) -> list[np.ndarray]:
+    """Labels of each test video's frames, -1 where there are none."""
+    videos = dataset.info.videos["test"]
+    found = [dataset.labels("test", i) for i in range(len(videos))]
+    return [np.full(v.length, -1) if y is None else y for v, y in zip(videos, found)]
+
+
+def baselines(dataset, num_frames: int, stride: int) -> dict[str, list[np.ndarray]]:
+    """Scores of the trivial measures for each test video's windows of so many frames."""
+    splits = (
+        [dataset.frames(split, i) for i in range(len(dataset.info.videos[split]))]
+        for split in ("train", "test")
+    )
+    return anomaly_baselines(*splits, num_frames, stride)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,20 +180,13 @@ def _to_frames(window_scores, starts, dataset) -> list[np.ndarray]:
     ]
 
 
-def _all_frames(dataset, split: str) -> list[np.ndarray]:
-    return [dataset.frames(split, i) for i in range(len(dataset.info.videos[split]))]
-
-
 def calibrate(outputs: Iterable[Outputs]) -> dict:
-    """Quantiles of the scores and the largest errors of training windows, to read a running score by."""
+    """What is known of the scores and errors of training windows, to read a running score by."""
     scores, errors = [], []
     for output in outputs:
         scores.extend(output["score"])
         errors.extend(output["error_map"].max((1, 2)))
-    return {
-        "training_score_quantiles": np.quantile(scores, _QUANTILES).tolist(),
-        "training_largest_error": float(np.quantile(errors, _ALARM_QUANTILE)),
-    }
+    return calibration_of(scores, errors)
 
 
 def predict(
@@ -166,68 +196,22 @@ def predict(
     output: Path,
     calibration: dict,
     window: tuple[int, int, int, int],
+    resize: str,
 ) -> None:
     """Scores a video, frame by frame, holding no more of it than a batch of windows.
 
-    Writes into `output`: scores.csv and scores.json (frame, timestamp, score, score normalised by the video's
-    minimum and maximum, running score), annotated.mp4 (error as heat, the running score as a bar) and
-    timeline.png. The running score is 0 at the lowest training score and 0.5 at the 99 % quantile.
+    Writes what `write_scores` does.
 
     Raises:
         UserError: the video cannot be read, or is shorter than a window.
     """
-    quantiles = calibration["training_score_quantiles"]
-    low, alarm = quantiles[0], float(np.interp(_ALARM_QUANTILE, _QUANTILES, quantiles))
-    scale = 0.5 / max(alarm - low, 1e-12)
-    output.mkdir(parents=True, exist_ok=True)
-    times, scores = [], []
-    with _VideoWriter(output / "annotated.mp4") as video:
-        for time, frame, score, error in _scored_frames(eval_step, batch_size, source, window):
-            times.append(time)
-            scores.append(np.nan if score is None else score)
-            running = None if score is None else float(np.clip(scale * (score - low), 0, 1))
-            seconds = (len(scores) - 1) / _FOLDER_RATE if time is None else time
-            annotated = visualize.annotate_frame(
-                frame,
-                error,
-                2 * calibration["training_largest_error"],
-                running,
-                threshold=0.5,
-                caption=f"{int(seconds // 60)}:{seconds % 60:04.1f}",
-            )
-            video.write(annotated, seconds)
-    scores = np.array(scores)
-    timestamps = None if None in times else np.array(times)
-    (normalised,) = anomaly.normalise([scores], "per_video")
-    table = score_table(scores, normalised, timestamps=timestamps)
-    running = np.clip(scale * (scores - low), 0, 1)
-    table = dataclasses.replace(
-        table,
-        header=[*table.header, "score_running"],
-        rows=[(*row, float(r)) for row, r in zip(table.rows, running, strict=True)],
-    )
-    write_csv(table, output / "scores.csv")
-    records = [
-        {k: None if v != v else v for k, v in zip(table.header, row, strict=True)}
-        for row in table.rows
-    ]
-    (output / "scores.json").write_text(
-        json.dumps({"source": source.name, "training_alarm": alarm, "frames": records}, indent=1)
-    )
-    figure = visualize.score_timeline(scores, source.name, threshold=alarm, timestamps=timestamps)
-    figure.savefig(output / "timeline.png", dpi=120)
-    logging.info(
-        "%s: %d frames, %d above the alarm; see %s.",
-        source.name,
-        len(scores),
-        int(np.sum(scores > alarm)),
-        output,
-    )
+    frames = _scored_frames(eval_step, batch_size, source, window, resize)
+    write_scores(frames, source.name, output, calibration)
 
 
 def _scored_frames(
-    eval_step, batch_size: int, source: Path, window: tuple[int, int, int, int]
-) -> Iterator[tuple[float | None, np.ndarray, float | None, np.ndarray | None]]:
+    eval_step, batch_size: int, source: Path, window: tuple[int, int, int, int], resize: str
+) -> Iterator[ScoredFrame]:
     """Time, frame, score and error map of each frame; frames at the ends have no score."""
     num_frames, *frame_size, channels = window
     middle = num_frames // 2
@@ -248,7 +232,7 @@ def _scored_frames(
 
     for time, frame in iterate_video(source):
         count += 1
-        recent.append(resize_frame(frame, tuple(frame_size), channels))
+        recent.append(resize_frame(frame, tuple(frame_size), channels, resize))
         waiting.append((time, frame))
         if count == num_frames:
             for _ in range(middle):
@@ -263,35 +247,6 @@ def _scored_frames(
         yield from flush()
     for time, frame in waiting:
         yield time, frame, None, None
-
-
-class _VideoWriter:
-    """H.264 in MP4 with each frame at its own time."""
-
-    _CLOCK = 90_000  # ticks a second
-
-    def __init__(self, path: Path):
-        self._container = av.open(str(path), "w")
-        self._stream = None
-
-    def __enter__(self) -> "_VideoWriter":
-        return self
-
-    def write(self, frame: np.ndarray, seconds: float) -> None:
-        if self._stream is None:
-            self._stream = self._container.add_stream("libx264", rate=30)
-            self._stream.height, self._stream.width = frame.shape[:2]
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.codec_context.time_base = Fraction(1, self._CLOCK)
-        image = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        image.pts = round(seconds * self._CLOCK)
-        image.time_base = self._stream.codec_context.time_base
-        self._container.mux(self._stream.encode(image))
-
-    def __exit__(self, *exception) -> None:
-        if self._stream is not None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
 
 
 def browse(dataset, windows: int = 12) -> dict[str, Figure]:

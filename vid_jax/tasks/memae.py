@@ -54,6 +54,7 @@ def make(config: ConfigDict) -> "MemAETask":
         entropy_weight=config.train.entropy_weight,
         mean=data.mean,
         std=data.std,
+        resize=data.resize,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
 
@@ -67,6 +68,7 @@ class MemAETask:
     entropy_weight: float
     mean: float
     std: float
+    resize: str
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
 
@@ -136,7 +138,9 @@ class MemAETask:
         """Scores every frame of a video or a folder of frames."""
         from vid_jax.tasks import _frame_anomaly
 
-        _frame_anomaly.predict(eval_step, batch_size, source, output, calibration, self.window)
+        _frame_anomaly.predict(
+            eval_step, batch_size, source, output, calibration, self.window, self.resize
+        )
 
     def browse(self, dataset) -> dict[str, "Figure"]:
         """Contact sheets of windows."""

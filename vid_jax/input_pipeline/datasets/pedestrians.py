@@ -17,12 +17,12 @@ class Pedestrians(tfds.core.GeneratorBasedBuilder):
     """Frames, frame labels and pixel masks of generated videos, in the geometry of UCSD Ped2.
 
     Args:
-        source: ignored; the version stands for what the data are made from.
+        source, bad_frames: ignored; the version stands for what the data are made from.
     """
 
     VERSION = tfds.core.Version(pedestrian_scene.VERSION)
 
-    def __init__(self, *, source: Path | None = None, **kwargs):
+    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:

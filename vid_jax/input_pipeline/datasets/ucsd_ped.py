@@ -1,16 +1,12 @@
 """UCSD Ped1 and Ped2 as a TensorFlow data set."""
 
-import hashlib
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import ClassVar
 
 import tensorflow_datasets as tfds
-from absl import logging
 
-from vid_jax.errors import UserError
-from vid_jax.input_pipeline import records
+from vid_jax.input_pipeline import downloads, records
 from vid_jax.input_pipeline.datasets import ucsd_files
 from vid_jax.input_pipeline.frame_files import BadFrames
 
@@ -56,7 +52,13 @@ class UcsdPed(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         ped = self.builder_config.name
-        source = self.source or _download(dl_manager)
+        source = self.source or downloads.fetch(
+            dl_manager,
+            ucsd_files.ARCHIVE_URL,
+            ucsd_files.ARCHIVE_SHA256,
+            f"get {ucsd_files.ARCHIVE} from {ucsd_files.HOMEPAGE} (cite Mahadevan et al., CVPR "
+            "2010) and name it or its unpacked folder: --config.data.source=FOLDER",
+        )
         if source.is_file():
             root = ucsd_files.extract(source, ped, Path(self._unpacked))
         else:
@@ -70,31 +72,3 @@ class UcsdPed(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, read, root: Path, bad_frames: BadFrames):
         yield from enumerate(read(root, self.builder_config.name, bad_frames))
         self.info.metadata["left_out"] = bad_frames.count
-
-
-def _download(dl_manager: tfds.download.DownloadManager) -> Path:
-    """The published archive, its checksum verified.
-
-    Raises:
-        UserError: it cannot be had; tells what to get, from whom and where to put it.
-    """
-    wanted = (
-        f"get {ucsd_files.ARCHIVE} from {ucsd_files.HOMEPAGE} (cite Mahadevan et al., CVPR 2010) "
-        "and name it or its unpacked folder: --config.data.source=FOLDER"
-    )
-    logging.info("downloading %s", ucsd_files.ARCHIVE_URL)
-    try:
-        # Without this it takes the downloader minutes of retries to find that there is no network.
-        urllib.request.urlopen(
-            urllib.request.Request(ucsd_files.ARCHIVE_URL, method="HEAD"), timeout=30
-        ).close()
-        archive = Path(dl_manager.download(ucsd_files.ARCHIVE_URL))
-    except (OSError, tfds.download.DownloadError) as error:
-        raise UserError(
-            f"UCSD Ped cannot be downloaded ({type(error).__name__}); {wanted}"
-        ) from error
-    with archive.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    if checksum != ucsd_files.ARCHIVE_SHA256:
-        raise UserError(f"{archive} is not the published archive (its checksum differs); {wanted}")
-    return archive

@@ -1,6 +1,8 @@
 """A folder of one's own videos: `train/`, `test/` and, optionally, `labels.csv`."""
 
 import csv
+import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +61,12 @@ def find_videos(source: Path) -> dict[str, dict[str, Path]]:
                 "footage, test/ for footage to score (docs/your_own_videos.md)"
             )
     return {split: list_videos(source / split) for split in ("train", "test")}
+
+
+def config_name(source: Path) -> str:
+    """A name for the data set of a folder: the folder's own and a digest of its path."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", source.name)[:40]
+    return f"{slug}_{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
 
 
 def _holds_images(folder: Path) -> bool:

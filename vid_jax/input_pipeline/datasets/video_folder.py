@@ -1,18 +1,14 @@
 """A folder of one's own videos as a TensorFlow data set."""
 
-import dataclasses
-import hashlib
-import re
 from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from vid_jax.errors import UserError
 from vid_jax.input_pipeline import records
-from vid_jax.input_pipeline.datasets.video_files import LabelFile, find_videos
-from vid_jax.input_pipeline.frame_files import BadFrames, list_frames, report_gaps
-from vid_jax.input_pipeline.video_reader import RawFrame, read_frames
+from vid_jax.input_pipeline.datasets.video_files import LabelFile, config_name, find_videos
+from vid_jax.input_pipeline.datasets.video_scan import scan_video, video_record
+from vid_jax.input_pipeline.frame_files import BadFrames
 
 
 class VideoFolder(tfds.core.GeneratorBasedBuilder):
@@ -30,9 +26,7 @@ class VideoFolder(tfds.core.GeneratorBasedBuilder):
     def __init__(self, *, source: Path, bad_frames: str = "error", **kwargs):
         self.source = source
         self.bad_frames = bad_frames
-        slug = re.sub(r"[^A-Za-z0-9]+", "_", source.name)[:40]
-        name = f"{slug}_{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
-        super().__init__(config=tfds.core.BuilderConfig(name=name), **kwargs)
+        super().__init__(config=tfds.core.BuilderConfig(name=config_name(source)), **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -59,21 +53,10 @@ class VideoFolder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, videos: dict[str, Path], labels, bad_frames: BadFrames):
         for key, (name, path) in enumerate(videos.items()):
-            try:
-                numbers, times, last = _scan(path, bad_frames)
-            except UserError as error:
-                bad_frames.report(str(error))
-                continue
-            yield (
-                key,
-                {
-                    "video": name,
-                    "path": str(path),
-                    "sha256": _checksum(path),
-                    "timestamps": np.array(times, np.float64),  # None becomes NaN
-                    "labels": labels(name, numbers, times, last),
-                },
-            )
+            scan = scan_video(path, bad_frames)
+            if scan is not None:
+                found = labels(name, scan.numbers, scan.times, scan.length)
+                yield key, video_record(name, path, scan, found)
         self.info.metadata["left_out"] = bad_frames.count
 
 
@@ -83,29 +66,3 @@ def _normal(video: str, numbers: np.ndarray, times: list, last: int) -> np.ndarr
 
 def _unlabelled(video: str, numbers: np.ndarray, times: list, last: int) -> np.ndarray:
     return np.full(len(numbers), -1)
-
-
-def _scan(path: Path, bad_frames: BadFrames) -> tuple[np.ndarray, list[float | None], int]:
-    """Numbers, counted from 1, and times of the frames that can be decoded; the last number."""
-    numbers: list[int] = []
-    good: list[RawFrame] = []
-    for frame in read_frames(path):
-        numbers.append(frame.number)
-        if frame.image is None:
-            bad_frames.report(f"{path}: frame {frame.number} cannot be decoded")
-        else:
-            good.append(dataclasses.replace(frame, image=None))
-    report_gaps(path, numbers, bad_frames)
-    first = numbers[0]
-    from_one = np.array([frame.number - first + 1 for frame in good])
-    return from_one, [frame.timestamp for frame in good], numbers[-1] - first + 1
-
-
-def _checksum(path: Path) -> str:
-    """SHA-256 of a file, or of all the images of a folder in their order."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else list_frames(path).values():
-        with file.open("rb") as opened:
-            while chunk := opened.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
