@@ -1,0 +1,94 @@
+"""What is measured of every system: which there are, our sides, and the flags that choose systems and sizes."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ml_collections import ConfigDict
+
+from benchmarks import memae, prednet
+from benchmarks.alternation import Side
+from benchmarks.results import positive
+
+
+class System(Protocol):
+    """A system's module: its config, its arithmetic, and its peer."""
+
+    SIZE: Mapping[str, Any]  # config keys and values at which a step is measured
+    SMALL_SIZE: Mapping[str, Any]  # from which its growth is
+    FRAME_SIZES: tuple[tuple[int, int], ...]  # that are scored
+    GROWTH: Mapping[str, tuple[float, ...]]  # config keys, and by what they are multiplied
+
+    def make_config(
+        self, variant: str = "", changes: Mapping[str, Any] | None = None
+    ) -> ConfigDict:
+        """A variant as it is compared, with config keys changed."""
+
+    def training_configs(self, changes: Mapping[str, Any]) -> list[ConfigDict]:
+        """What is trained."""
+
+    def describe(self, config: ConfigDict) -> str:
+        """The window, the type and the batch."""
+
+    def dtype(self, config: ConfigDict) -> str:
+        """The type of the products."""
+
+    def forward_flops(self, config: ConfigDict) -> float:
+        """Floating-point operations of the forward pass of a batch; a training step costs three times as much."""
+
+    def torch_training(self, config: ConfigDict) -> list[Side]:
+        """The training step in PyTorch, in one way or several, float32 first."""
+
+    def torch_scoring(self, config: ConfigDict) -> Side:
+        """The scores in PyTorch, float32."""
+
+
+SYSTEMS: Mapping[str, System] = {"memae": memae, "prednet": prednet}
+
+
+def our_training(
+    system: System, config: ConfigDict, name: str = "vid_jax", **environment: str
+) -> Side:
+    """The training step of `train_lib`; `environment` are variables of its process."""
+    arguments = {"config": config.to_json()}
+    flops = 3 * system.forward_flops(config)
+    return Side(name, "benchmarks.ours:train_step", arguments, environment, flops=flops)
+
+
+def our_compilation(config: ConfigDict, name: str = "vid_jax") -> Side:
+    """The compilation of that step."""
+    return Side(name, "benchmarks.ours:compilation", {"config": config.to_json()})
+
+
+def our_scoring(system: System, config: ConfigDict) -> Side:
+    """What an evaluation asks of windows, which are in memory."""
+    arguments = {"config": config.to_json()}
+    return Side(
+        "vid_jax", "benchmarks.ours:scoring", arguments, flops=system.forward_flops(config)
+    )
+
+
+def add_system_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag that chooses systems; `chosen` reads it."""
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=[*SYSTEMS])
+
+
+def chosen(arguments: argparse.Namespace) -> list[System]:
+    """The systems that the flag names."""
+    return [SYSTEMS[name] for name in arguments.systems]
+
+
+def add_size_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of a window's frame size and of the batch; `size_changes` reads them."""
+    parser.add_argument("--frame_size", type=positive, nargs=2, metavar=("H", "W"))
+    parser.add_argument("--batch_size", type=positive)
+
+
+def size_changes(arguments: argparse.Namespace, default: Mapping[str, Any]) -> dict[str, Any]:
+    """The config keys that those flags stand for, beside those that they leave at their default."""
+    changes = dict(default)
+    if arguments.frame_size:
+        changes["data.frame_size"] = tuple(arguments.frame_size)
+    if arguments.batch_size:
+        changes["train.batch_size"] = arguments.batch_size
+    return changes

@@ -1,0 +1,48 @@
+"""PredNet on UCSD Ped1: anomalies as what the next frame was not expected to show.
+
+Reproduces the training of Microsoft's pipeline for anomaly detection in video (2019): 152x232 frames as RGB, 10
+frames, batch 4, 150 epochs, Adam 1e-3 with Keras's decay of 1e-9 a step, early stopping; a fifth of the training clips
+validates. It published no frame AUC.
+
+    python main.py --config=configs/prednet_ped1.py --workdir=runs/ped1 --config.data.source=FOLDER
+
+Variants: none, for an accelerator; cpu and demo as in prednet_ped2.py.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import prednet_kitti
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """Returns the experiment; `variant` is empty, cpu or demo."""
+    if variant not in ("", "cpu", "demo"):
+        raise ValueError(f"variant {variant!r} is unknown; use one of cpu, demo")
+    config = prednet_kitti.get_config()
+    config.data.dataset = "pedestrians" if variant == "demo" else "ucsd_ped1"
+    config.data.frame_size = (152, 232)
+    config.data.resize = "stretch"
+    config.data.samples_per_epoch = 3000
+    config.data.validation = "fraction"
+    config.data.validation_sequences = 0
+    config.data.eval_num_frames = 30
+    config.data.eval_overlap = 10
+
+    config.optimizer.schedule = "inverse_time"
+    config.optimizer.decay_rate = 1e-9
+
+    config.train.early_stopping_patience = 10
+    config.train.early_stopping_min_delta = 1e-4
+
+    if variant:
+        config.model.stack_sizes = (16, 32, 64)
+        # One grey channel of R alone leaves the prediction black for every other seed.
+        config.model.R_stack_sizes = (8, 16, 32, 64)
+        config.data.frame_size = (80, 128)
+        config.data.channels = 1
+        config.data.samples_per_epoch = 1000
+        config.data.validation_sequences = 40
+        config.optimizer.schedule = "cosine"
+        config.train.epochs = 8
+        config.train.early_stopping_patience = 0
+    return config

@@ -1,0 +1,25 @@
+"""PredNet on UCSD Ped2, or on generated pedestrians of the same geometry.
+
+The settings of prednet_ped1.py; frames are 160x240.
+
+    python main.py --config=configs/prednet_ped2.py --workdir=runs/ped2 --config.data.source=FOLDER
+
+Variants, as in `--config=configs/prednet_ped2.py:cpu`:
+    (none)  3x160x240 at full width: wants an accelerator.
+    cpu     1-16-32-64 channels, 80x128 grey frames.
+    demo    the same on generated pedestrians, no download.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import prednet_ped1
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """Returns the experiment; `variant` is empty, cpu or demo."""
+    config = prednet_ped1.get_config(variant)
+    if variant != "demo":
+        config.data.dataset = "ucsd_ped2"
+    if not variant:
+        config.data.frame_size = (160, 240)
+    return config
