@@ -55,7 +55,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.extrap_start_time = 0  # frames seen before it is fed its own predictions; 0: all
 
     config.eval.extrap_start_time = 0  # the same in an evaluation of its own; 0: none
-    config.eval.score = "std"  # of a frame's squared error: mean, std, p50, p75, p90, p95, p99
+    config.eval.score = "mean"  # of a frame's squared error: mean, std, p50, p75, p90, p95, p99
     config.eval.output_mode = (
         ""  # what predict writes besides: prediction, error, all, R2, Ahat0, ...
     )

@@ -6,7 +6,7 @@ The settings of prednet_ped1.py; frames are 160x240.
 
 Variants, as in `--config=configs/prednet_ped2.py:cpu`:
     (none)  3x160x240 at full width: wants an accelerator.
-    cpu     1-16-32-64 channels, 80x128 grey frames.
+    cpu     1-16-32-64 channels, 64x96 grey frames.
     demo    the same on generated pedestrians, no download.
 """
 

@@ -12,8 +12,8 @@ from vid_jax.visualize import (
     BASELINE_COLOURS,
     MODEL_COLOUR,
     THRESHOLD_COLOUR,
-    _displayable,
-    _style,
+    displayable,
+    style_axes,
 )
 
 _CLASSES = ("normal", "abnormal")
@@ -42,8 +42,8 @@ def prediction_strip(
     """
     shown = np.arange(0, len(actual), every)
     rows = {
-        "actual": [_displayable(actual[t]) for t in shown],
-        "predicted": [_displayable(predicted[t]) for t in shown],
+        "actual": [displayable(actual[t]) for t in shown],
+        "predicted": [displayable(predicted[t]) for t in shown],
         "error in red": [_overlay(actual[t], error[t]) for t in shown],
         "absolute error": [np.asarray(error[t], np.float32) for t in shown],
     }
@@ -86,7 +86,7 @@ def extrapolation_figure(
     """
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes, title)
+    style_axes(axes, title)
     for i, (name, values) in reversed(list(enumerate(curves.items()))):
         axes.plot(
             np.arange(1, len(values) + 1),
@@ -130,7 +130,7 @@ def confusion_figure(confusion: np.ndarray, title: str) -> Figure:
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(5.0, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes, title)
+    style_axes(axes, title)
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15)
@@ -160,7 +160,7 @@ def importance_figure(importances: Mapping[str, Mapping[str, float]], title: str
     height = len(features) * (0.24 * len(importances) + 0.12) + 1.1
     figure = Figure(figsize=(8, max(2.4, height)), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes, title)
+    style_axes(axes, title)
     axes.grid(False, axis="y")
     axes.grid(axis="x", color="#e7eaef", linewidth=0.8)
     for i, (method, shares) in enumerate(importances.items()):
@@ -204,7 +204,7 @@ def _stack_of_axes(number: int, width: float, height: float) -> tuple[Figure, li
 
 
 def _overlay(image: np.ndarray, error: np.ndarray) -> np.ndarray:
-    image = _displayable(image)
+    image = displayable(image)
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     heat = gaussian_filter(np.asarray(error, np.float32), _OVERLAY_SIGMA)

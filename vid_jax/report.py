@@ -43,6 +43,15 @@ class Report:
     files: dict[str, Table] = dataclasses.field(default_factory=dict)
 
 
+def joined(*reports: Report) -> Report:
+    """All of them as one, in their order."""
+    parts = {"scalars": {}, "tables": {}, "figures": {}, "files": {}}
+    for report in reports:
+        for name, part in parts.items():
+            part |= getattr(report, name)
+    return Report(**parts)
+
+
 def comparison_table(
     figures: Mapping[str, Mapping[str, float]], columns: Mapping[str, str], first: str = "method"
 ) -> Table:

@@ -49,7 +49,7 @@ def score_timeline(
     """
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes, title)
+    style_axes(axes, title)
     x = np.arange(1, len(scores) + 1) if timestamps is None else np.asarray(timestamps)
     half = (x[-1] - x[0]) / (len(x) - 1) / 2 if len(x) > 1 else 0.5
     if labels is not None:
@@ -100,7 +100,7 @@ def roc_figure(
     """
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
-    _style(axes, title)
+    style_axes(axes, title)
     axes.plot([0, 1], [0, 1], color="#b8c0cc", linestyle=":", linewidth=1.2)
     for i, (name, (fpr, tpr)) in reversed(list(enumerate(curves.items()))):
         colour = BASELINE_COLOURS[(i - 1) % len(BASELINE_COLOURS)] if i else MODEL_COLOUR
@@ -122,12 +122,15 @@ def roc_figure(
     return figure
 
 
-def triptychs(examples: Sequence[Example], error_max: float | None = None) -> Figure:
+def triptychs(
+    examples: Sequence[Example], error_max: float | None = None, made: str = "reconstruction"
+) -> Figure:
     """Rows of input, reconstruction and error, the errors on one scale with a colour bar.
 
     Args:
         examples: one row each.
         error_max: the end of the colour scale; the largest error shown if None.
+        made: heading of the reconstructions.
     """
     if error_max is None:
         error_max = max(float(example.error.max()) for example in examples) or 1.0
@@ -136,13 +139,13 @@ def triptychs(examples: Sequence[Example], error_max: float | None = None) -> Fi
     figure = Figure(figsize=(10, max(2.2, row * len(examples) + 0.3)), layout="constrained")
     grid = figure.subplots(len(examples), 3, squeeze=False)
     for axes, example in zip(grid, examples, strict=True):
-        axes[0].imshow(_displayable(example.image), cmap="gray", vmin=0, vmax=255)
-        axes[1].imshow(_displayable(example.reconstruction), cmap="gray", vmin=0, vmax=255)
+        axes[0].imshow(displayable(example.image), cmap="gray", vmin=0, vmax=255)
+        axes[1].imshow(displayable(example.reconstruction), cmap="gray", vmin=0, vmax=255)
         heat = axes[2].imshow(example.error, cmap="inferno", vmin=0, vmax=error_max)
         axes[0].set_title(example.title, loc="left", fontsize=11, fontweight="bold")
         for panel in axes:
             panel.set_axis_off()
-    for panel, name in zip(grid[0, 1:], ("reconstruction", "absolute error"), strict=True):
+    for panel, name in zip(grid[0, 1:], (made, "absolute error"), strict=True):
         panel.set_title(name, loc="left", fontsize=11)
     bar = figure.colorbar(heat, ax=grid[:, 2], shrink=0.9, pad=0.02, aspect=40)
     bar.outline.set_visible(False)
@@ -168,7 +171,7 @@ def contact_sheet(
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
     gap = max(1, width // 40)
     for i, axes in enumerate(figure.subplots(number, 1, squeeze=False)[:, 0]):
-        frames = [_displayable(windows[i, t]) for t in shown]
+        frames = [displayable(windows[i, t]) for t in shown]
         edge = [(0, 0), (0, gap)] + [(0, 0)] * (frames[0].ndim - 2)
         strip = np.concatenate([np.pad(f, edge, constant_values=255) for f in frames], axis=1)
         axes.imshow(strip[:, :-gap], cmap="gray", vmin=0, vmax=255)
@@ -207,7 +210,7 @@ def annotate_frame(
     Returns:
         uint8 RGB (height, width, 3), the same size for every frame of a video.
     """
-    frame = _displayable(frame)
+    frame = displayable(frame)
     if frame.ndim == 2:
         frame = cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
     factor = max(1, -(-_MIN_WIDTH // frame.shape[1]))
@@ -253,14 +256,16 @@ def _write(
     cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
 
 
-def _displayable(image: np.ndarray) -> np.ndarray:
+def displayable(image: np.ndarray) -> np.ndarray:
+    """An image as uint8, without the axis of a single channel."""
     image = np.asarray(image)
     if image.dtype != np.uint8:
         image = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
 
 
-def _style(axes: Axes, title: str) -> None:
+def style_axes(axes: Axes, title: str) -> None:
+    """The look of all plots."""
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#c3cad4")

@@ -20,7 +20,7 @@ from vid_jax.input_pipeline.frame_files import resize_frame
 from vid_jax.input_pipeline.video_reader import iterate_video
 from vid_jax.metrics import anomaly
 from vid_jax.metrics.anomaly_baselines import anomaly_baselines
-from vid_jax.report import Report, comparison_table, score_table
+from vid_jax.report import Report, comparison_table, joined, score_table
 from vid_jax.tasks._scored_video import ScoredFrame, calibration_of, write_scores
 
 Outputs = dict[str, np.ndarray]
@@ -52,7 +52,7 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
         smoothing_sigma,
     )
     examples = {f"{title} scores": visualize.triptychs(found) for title, found in extremes.items()}
-    return dataclasses.replace(report, figures=examples | report.figures)
+    return joined(report, Report({}, {}, examples))
 
 
 def anomaly_report(

@@ -20,7 +20,7 @@ from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# `_frame_prediction` is imported where it is used: scikit-learn, SciPy and PyAV take two seconds.
+# What reads and writes files is imported where it is used: scikit-learn, SciPy and PyAV take two seconds.
 _LIT_ALARM = 0.01  # of the pixels
 
 
@@ -184,17 +184,17 @@ class PredNetTask:
 
     def calibrate(self, outputs: Iterable[dict[str, np.ndarray]]) -> dict:
         """Quantiles of the training scores."""
-        from vid_jax.tasks import _frame_prediction
+        from vid_jax.tasks import _predicted_video
 
-        return _frame_prediction.calibrate(outputs, self.score)
+        return _predicted_video.calibrate(outputs, self.score)
 
     def predict(
         self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict
     ) -> None:
         """Scores every frame of a video or a folder of frames; writes output_<mode>.npy, too, if one is set."""
-        from vid_jax.tasks import _frame_prediction
+        from vid_jax.tasks import _predicted_video
 
-        _frame_prediction.predict(
+        _predicted_video.predict(
             eval_step,
             batch_size,
             source,
