@@ -96,28 +96,54 @@ _FROM_KERNEL = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]
 _TO_OUTPUT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
 
 
+@jax.custom_vjp
 def _conv_winograd(x, transformed):
     """Tiles of 2x2 outputs from 4x4 inputs: a product over the channels for each of 16 places."""
-    batch, height, width, channels = x.shape
-    features = transformed.shape[-1]
-    tiles = batch, -(-height // 2), -(-width // 2)
-    x = _pad(x, ((1, 1 + height % 2), (1, 1 + width % 2)))
-    rows = _from_input(x[:, i : i + 2 * tiles[1] : 2] for i in range(4))
-    places = [
+    places = [place @ kernel for place, kernel in zip(_from_input(x), transformed)]  # row by row
+    rows = zip(*(_to_output(*places[column::4]) for column in range(4)))
+    tiles = jnp.stack([jnp.stack(_to_output(*row), axis=3) for row in rows], axis=2)
+    return _joined(tiles, x.shape)
+
+
+def _conv_winograd_stacked(x, transformed):
+    """The same with all places in one product: slower, because they are copied together, but not its gradients."""
+    places = jnp.stack(_from_input(x))
+    products = jnp.matmul(places.reshape(16, -1, x.shape[-1]), transformed)
+    tiles = np.kron(_TO_OUTPUT, _TO_OUTPUT) @ products.reshape(16, -1)
+    tiles = tiles.reshape(2, 2, *places.shape[1:4], -1).transpose(2, 3, 0, 4, 1, 5)
+    return _joined(tiles, x.shape)
+
+
+_conv_winograd.defvjp(
+    lambda x, transformed: (_conv_winograd(x, transformed), (x, transformed)),
+    lambda saved, dy: jax.vjp(_conv_winograd_stacked, *saved)[1](dy),
+)
+
+
+def _from_input(x) -> list[Array]:
+    """16 arrays (batch, rows, columns, channel), of the places of a 4x4 tile, row by row."""
+    rows, columns = (-(-n // 2) for n in x.shape[1:3])
+    x = _pad(x, ((1, 2 * rows - x.shape[1] + 1), (1, 2 * columns - x.shape[2] + 1)))
+
+    def differences(steps):
+        first, second, third, fourth = steps
+        return first - third, second + third, third - second, second - fourth
+
+    return [
         place
-        for row in rows
-        for place in _from_input(row[:, :, j : j + 2 * tiles[2] : 2] for j in range(4))
+        for row in differences(x[:, i : i + 2 * rows : 2] for i in range(4))
+        for place in differences(row[:, :, j : j + 2 * columns : 2] for j in range(4))
     ]
-    inputs = jnp.stack(places).reshape(16, -1, channels)
-    products = jnp.matmul(inputs, transformed)
-    y = np.kron(_TO_OUTPUT, _TO_OUTPUT) @ products.reshape(16, -1)
-    y = y.reshape(2, 2, *tiles, features).transpose(2, 3, 0, 4, 1, 5)
-    return y.reshape(batch, 2 * tiles[1], 2 * tiles[2], features)[:, :height, :width]
 
 
-def _from_input(steps):
-    first, second, third, fourth = steps
-    return first - third, second + third, third - second, second - fourth
+def _to_output(first, second, third, fourth) -> tuple[Array, Array]:
+    return first + second + third, second - third - fourth
+
+
+def _joined(tiles, shape) -> Array:
+    """Tiles (batch, rows, 2, columns, 2, channel) as an image of the height and width of `shape`."""
+    batch, rows, _, columns, _, features = tiles.shape
+    return tiles.reshape(batch, 2 * rows, 2 * columns, features)[:, : shape[1], : shape[2]]
 
 
 @jax.custom_vjp

@@ -69,13 +69,12 @@ class PredNet(nn.Module):
 
         # The nonlinearities are cheaper to compute again than to keep for every step.
         keep = jax.checkpoint_policies.save_only_these_names(_CONVOLVED)
-        time = jnp.arange(video.shape[1])
+        step = jax.checkpoint(step, prevent_cse=False, policy=keep)
+        frames, time = video.swapaxes(0, 1), jnp.arange(video.shape[1])
         observed = time < (video.shape[1] if extrap_start_time is None else extrap_start_time)
-        _, given = lax.scan(
-            jax.checkpoint(step, prevent_cse=False, policy=keep),
-            self._initial_state(video),
-            (video.swapaxes(0, 1), observed),
-        )
+        state, first = step(None, (frames[0], observed[0]))
+        _, rest = lax.scan(step, state, (frames[1:], observed[1:]))
+        given = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
         return {name: array.swapaxes(0, 1) for name, array in given.items()}
 
     def _layer(self, layer: int) -> tuple["_Gates", "_Convolution", "_Convolution | None"]:
@@ -109,22 +108,6 @@ class PredNet(nn.Module):
             "A", self.A_filter_sizes[layer], 2 * size, self.stack_sizes[layer + 1]
         )
         return gates, prediction, _Convolution(conv2d.prepare(kernel), bias)
-
-    def _initial_state(self, video) -> "PredNetState":
-        batch, _, height, width, channels = video.shape
-
-        def zeros(factor: int, sizes: Sequence[int]) -> tuple[Array, ...]:
-            return tuple(
-                jnp.zeros((batch, height >> layer, width >> layer, factor * size), video.dtype)
-                for layer, size in enumerate(sizes)
-            )
-
-        return PredNetState(
-            representation=zeros(1, self.R_stack_sizes),
-            cell=zeros(1, self.R_stack_sizes),
-            error=zeros(2, self.stack_sizes),
-            prediction=jnp.zeros((batch, height, width, channels), video.dtype),
-        )
 
 
 def output_names(layers: int) -> list[str]:
@@ -160,8 +143,12 @@ class _Gates:
     above: conv2d.Kernel | None
     bias: Array
 
-    def __call__(self, below: Array, above: Array | None) -> list[Array]:
-        gates = conv2d.conv(below, self.below) + self.bias
+    def __call__(
+        self, below: Array | None, above: Array | None, size: tuple[int, int, int]
+    ) -> list[Array]:
+        gates = jnp.broadcast_to(self.bias, (*size, *self.bias.shape))
+        if below is not None:
+            gates += conv2d.conv(below, self.below)
         if above is not None:
             gates += conv2d.conv_of_upsampled(above, self.above)
         return jnp.split(checkpoint_name(gates, _CONVOLVED), 4, axis=-1)
@@ -177,22 +164,32 @@ class _Network(NamedTuple):
 
 def _step(
     network: _Network,
-    state: PredNetState,
+    state: PredNetState | None,
     frame: Float[Array, "batch height width channel"],
     observed: Bool[Array, ""],
 ) -> tuple[PredNetState, dict[str, Array]]:
-    """Top-down through the representations, then bottom-up through predictions and errors."""
+    """Top-down through the representations, then bottom-up through predictions and errors.
+
+    Without a state, as at the first frame, all that would be in it is zero.
+    """
     layers = range(len(network.gates))
+    batch, height, width, _ = frame.shape
 
-    representation, cell = list(state.representation), list(state.cell)
+    representation, cell, above = [None] * len(layers), [None] * len(layers), None
     for layer in reversed(layers):
-        below = jnp.concatenate([state.representation[layer], state.error[layer]], axis=-1)
-        above = representation[layer + 1] if layer < layers[-1] else None
-        i, f, o, g = network.gates[layer](below, above)
-        cell[layer] = _hard_sigmoid(f) * state.cell[layer] + _hard_sigmoid(i) * jnp.tanh(g)
-        representation[layer] = _hard_sigmoid(o) * jnp.tanh(cell[layer])
+        below = None
+        if state:
+            below = jnp.concatenate([state.representation[layer], state.error[layer]], axis=-1)
+        size = batch, height >> layer, width >> layer
+        i, f, o, g = network.gates[layer](below, above, size)
+        cell[layer] = _hard_sigmoid(i) * jnp.tanh(g)
+        if state:
+            cell[layer] += _hard_sigmoid(f) * state.cell[layer]
+        above = representation[layer] = _hard_sigmoid(o) * jnp.tanh(cell[layer])
 
-    target, targets, predictions, errors = jnp.where(observed, frame, state.prediction), [], [], []
+    target, targets, predictions, errors = frame, [], [], []
+    if state:
+        target = jnp.where(observed, frame, state.prediction)
     for layer in layers:
         prediction = nn.relu(network.predict[layer](representation[layer]))
         if layer == 0:
