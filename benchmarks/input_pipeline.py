@@ -9,7 +9,7 @@ import statistics
 
 from ml_collections import ConfigDict
 
-from benchmarks import memae, results
+from benchmarks import memae, results, systems
 from benchmarks.alternation import alternate, call, worker
 
 _STEP_BATCH = 2  # windows; more of them do not train faster on a CPU, and want more memory
@@ -19,7 +19,7 @@ def measure(config: ConfigDict, frame_counts: list[int], steps: int, rounds: int
     """One row a number of stored frames; every reading is in a fresh process."""
     trained = config.copy_and_resolve_references()
     trained.train.batch_size = _STEP_BATCH
-    step = memae.our_training(trained)
+    step = systems.our_training(memae, trained)
     appetite = _STEP_BATCH / alternate([step], rounds)[step.name].median
     readings = {frames: [] for frames in frame_counts}
     for _, frames in itertools.product(range(rounds), frame_counts):

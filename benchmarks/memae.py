@@ -1,7 +1,5 @@
-"""What is asked of MemAE: a config, its arithmetic, and the sides that do it."""
+"""What is asked of MemAE: a config, its arithmetic, and its peers."""
 
-import argparse
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +7,19 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from benchmarks.alternation import Side
-from benchmarks.results import positive
 from configs import memae_ped2
 from vid_jax.errors import UserError
+
+TARGET = ">= 1.0, aim 1.5"
+SIZE = {"data.frame_size": (128, 128), "train.batch_size": 2}
+SMALL_SIZE = SIZE
+FRAME_SIZES = ((128, 128), (256, 256))
+GROWTH = {
+    "data.num_frames": (0.5, 1, 2),
+    "data.frame_size": (0.5, 1, 2),  # of height and width
+    "train.batch_size": (1, 2, 4),
+    "model.memory_slots": (0.25, 0.5, 1, 2),
+}
 
 _STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))  # time, height, width
 _DIVISORS = (8, 16, 16)
@@ -28,32 +36,26 @@ def make_config(variant: str = "", changes: Mapping[str, Any] | None = None) -> 
     config.model.encoder_drop_rates = config.model.decoder_drop_rates = (0.0,) * 4
     config.optimizer.name = "adam"
     config.lock()
-    for key, value in (changes or {}).items():
-        *groups, name = key.split(".")
-        functools.reduce(getattr, groups, config)[name] = value
+    config.update_from_flattened_dict(changes or {})
     return config
 
 
-def add_size_arguments(parser: argparse.ArgumentParser, batch_size: int = 2) -> None:
-    """The flags of a window's frame size and of the batch."""
-    parser.add_argument(
-        "--frame_size", type=positive, nargs=2, default=(128, 128), metavar=("H", "W")
-    )
-    parser.add_argument("--batch_size", type=positive, default=batch_size)
-
-
-def size_changes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The config keys that those flags stand for."""
-    return {
-        "data.frame_size": tuple(arguments.frame_size),
-        "train.batch_size": arguments.batch_size,
-    }
+def training_configs(changes: Mapping[str, Any]) -> list[ConfigDict]:
+    """Full width in both types, and the small network at its own size."""
+    types = "float32", "bfloat16"
+    full = [make_config("", {**changes, "model.dtype": dtype}) for dtype in types]
+    return [*full, make_config("cpu")]
 
 
 def describe(config: ConfigDict) -> str:
     """The window, the type and the batch."""
     window = "x".join(map(str, (config.data.num_frames, *config.data.frame_size)))
-    return f"{window}, {config.model.dtype}, batch {config.train.batch_size}"
+    return f"MemAE {window}, {dtype(config)}, batch {config.train.batch_size}"
+
+
+def dtype(config: ConfigDict) -> str:
+    """The type of the convolutions."""
+    return config.model.dtype
 
 
 def forward_flops(config: ConfigDict) -> float:
@@ -71,44 +73,28 @@ def forward_flops(config: ConfigDict) -> float:
     return 2.0 * products * config.train.batch_size
 
 
-def our_training(config: ConfigDict, name: str = "vid_jax", **environment: str) -> Side:
-    """The training step of `train_lib`; `environment` are variables of its process."""
-    arguments = {"config": config.to_json()}
-    flops = 3 * forward_flops(config)
-    return Side(name, "benchmarks.ours:train_step", arguments, environment, flops=flops)
-
-
-def our_scoring(config: ConfigDict) -> Side:
-    """The scores that an evaluation asks for, from windows in memory."""
-    arguments = {"config": config.to_json()}
-    return Side("vid_jax", "benchmarks.ours:scoring", arguments, flops=forward_flops(config))
-
-
-def torch_training(config: ConfigDict, autocast: bool = False) -> Side:
-    """The same step in PyTorch, float32 or with bfloat16 autocast."""
+def training_peers(config: ConfigDict) -> list[Side]:
+    """The same step in PyTorch, float32; of a bfloat16 config also with autocast."""
     optimizer = config.optimizer
     arguments = _torch_arguments(config) | {
         "entropy_weight": config.train.entropy_weight,
         "learning_rate": optimizer.learning_rate,
         "betas": (optimizer.b1, optimizer.b2),
-        "autocast": autocast,
     }
-    name = f"PyTorch {'bfloat16 autocast' if autocast else 'float32'}"
+    types = {"PyTorch float32": False}
+    if dtype(config) == "bfloat16":
+        types["PyTorch bfloat16 autocast"] = True
     flops = 3 * forward_flops(config)
-    return Side(
-        name, "benchmarks.peers.memae_torch:train_step", arguments, requires="torch", flops=flops
-    )
+    return [
+        _torch_side(name, "train_step", arguments | {"autocast": autocast}, flops)
+        for name, autocast in types.items()
+    ]
 
 
-def torch_scoring(config: ConfigDict) -> Side:
+def scoring_peers(config: ConfigDict) -> list[Side]:
     """The same scores in PyTorch, float32."""
-    return Side(
-        "PyTorch float32",
-        "benchmarks.peers.memae_torch:scoring",
-        _torch_arguments(config),
-        requires="torch",
-        flops=forward_flops(config),
-    )
+    flops = forward_flops(config)
+    return [_torch_side("PyTorch float32", "scoring", _torch_arguments(config), flops)]
 
 
 def torch_network(config: ConfigDict) -> dict[str, Any]:
@@ -141,3 +127,8 @@ def _torch_arguments(config: ConfigDict) -> dict[str, Any]:
         "mean": config.data.mean,
         "std": config.data.std,
     }
+
+
+def _torch_side(name: str, function: str, arguments: dict[str, Any], flops: float) -> Side:
+    build = f"benchmarks.peers.memae_torch:{function}"
+    return Side(name, build, arguments, requires="torch", flops=flops)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from benchmarks import memae, results
+from benchmarks import memae, results, systems
 from benchmarks.alternation import Side, installed, worker
 
 TARGET = "<= 1.3"
@@ -19,7 +19,7 @@ _STEPS = 2
 
 def measure(config: ConfigDict, rounds: int) -> list[dict]:
     """The median over fresh processes; one at a time, so that each has all the memory there is."""
-    sides = installed([memae.our_training(config), memae.torch_training(config)])
+    sides = installed([systems.our_training(memae, config), *memae.training_peers(config)])
     growths = {side.name: [] for side in sides}
     idle = {}
     for side in sides * rounds:
@@ -59,9 +59,10 @@ def _status_bytes(field: str) -> int:
 def main() -> None:
     """Measures one size."""
     parser = results.argument_parser(__doc__, rounds=1)
-    memae.add_size_arguments(parser, batch_size=8)
+    systems.add_size_arguments(parser)
     arguments = parser.parse_args()
-    config = memae.make_config("", memae.size_changes(arguments))
+    changes = systems.size_changes(arguments, memae.SIZE | {"train.batch_size": 8})
+    config = memae.make_config("", changes)
     results.publish("Peak memory", measure(config, arguments.rounds), arguments.json)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from vid_jax import evaluate_lib, optimizers, sharding, train_lib
+from vid_jax import evaluate_lib, optimizers, sharding, train_lib, train_state
 from vid_jax.tasks.base import Batch, Task, make_task
 
 
@@ -23,7 +23,7 @@ class Experiment:
     task: Task
     mesh: jax.sharding.Mesh
     optimizer: optax.GradientTransformation
-    init: Callable[[], train_lib.TrainState]
+    init: Callable[[], train_state.TrainState]
 
     def batch(self) -> dict[str, np.ndarray]:
         """A global batch of noise."""
@@ -34,16 +34,16 @@ class Experiment:
             for name, array in spec.items()
         }
 
-    def train_step(self) -> Callable[[train_lib.TrainState, Batch], tuple]:
+    def train_step(self) -> Callable[[train_state.TrainState, Batch], tuple]:
         """The compiled step."""
-        state = train_lib.abstract(self.init, self.mesh)
+        state = train_state.abstract(self.init, self.mesh)
         return train_lib.compile_train_step(
             self.config, self.task, self.optimizer, self.mesh, state
         )
 
     def untrained_model(self) -> evaluate_lib.TrainedModel:
         """The model of step 0."""
-        params, model_state = train_lib.evaluated_copy(self.config, self.init())
+        params, model_state = train_state.evaluated_copy(self.config, self.init())
         batch_size = train_lib.global_batch_size(self.config)
         return evaluate_lib.TrainedModel(self.task, 0, params, model_state, self.mesh, batch_size)
 
@@ -55,7 +55,7 @@ def assemble(config: str) -> Experiment:
     batch_size = train_lib.global_batch_size(config)
     mesh = sharding.create_mesh(train_lib.examples_per_pass(config, batch_size))
     optimizer = optimizers.create_optimizer(config.optimizer)
-    init = train_lib.make_init(config, task, optimizer, mesh)
+    init = train_state.make_init(config, task, optimizer, mesh)
     return Experiment(config, task, mesh, optimizer, init)
 
 
@@ -70,6 +70,16 @@ def train_step(config: str) -> Callable[[], Any]:
         nonlocal state
         state, metrics = compiled(state, batch)
         return jax.block_until_ready((state, metrics))
+
+    return run
+
+
+def compilation(config: str) -> Callable[[], Any]:
+    """From a config to the compiled training step; what JAX has of one it forgets before the next."""
+
+    def run():
+        jax.clear_caches()
+        return assemble(config).train_step()
 
     return run
 

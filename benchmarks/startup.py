@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from benchmarks import memae, results
+from benchmarks import memae, results, systems
 from benchmarks.alternation import Side, alternate, ratio
 from benchmarks.comparison import spread
 from benchmarks.first_step import DONE
@@ -27,11 +27,12 @@ TARGET = "<= 1.5"
 
 def measure(config: ConfigDict, rounds: int) -> list[dict]:
     """Every call of a side is a new process; the first, which fills its compilation cache, stands apart."""
-    peer = memae.torch_training(config)
+    peer, *_ = memae.training_peers(config)
     bare = dataclasses.replace(
-        memae.our_training(config, "vid_jax, bare step"), build="benchmarks.bare_step:train_step"
+        systems.our_training(memae, config, "vid_jax, bare step"),
+        build="benchmarks.bare_step:train_step",
     )
-    loop = memae.our_training(config, "vid_jax, train_lib's step")
+    loop = systems.our_training(memae, config, "vid_jax, train_lib's step")
     with tempfile.TemporaryDirectory() as folder:
         with_data = use_generated_videos(config, Path(folder), 2 * config.data.num_frames)
         with_data.train.max_steps = 1
@@ -88,9 +89,10 @@ def _started_anew(side: Side, cache: str) -> Side:
 def main() -> None:
     """Measures one size at full width, and the small network at its own."""
     parser = results.argument_parser(__doc__, rounds=3)
-    memae.add_size_arguments(parser)
+    systems.add_size_arguments(parser)
     arguments = parser.parse_args()
-    configs = [memae.make_config("", memae.size_changes(arguments)), memae.make_config("cpu")]
+    changes = systems.size_changes(arguments, memae.SIZE)
+    configs = [memae.make_config("", changes), memae.make_config("cpu")]
     rows = [row for config in configs for row in measure(config, arguments.rounds)]
     results.publish("Start-up", rows, arguments.json)
 

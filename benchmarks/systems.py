@@ -1,7 +1,7 @@
 """What is measured of every system: which there are, our sides, and the flags that choose systems and sizes."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ml_collections import ConfigDict
@@ -12,35 +12,36 @@ from benchmarks.results import positive
 
 
 class System(Protocol):
-    """A system's module: its config, its arithmetic, and its peer."""
+    """A system's module: configs, arithmetic and peers."""
 
+    TARGET: str  # PyTorch's seconds over ours
     SIZE: Mapping[str, Any]  # config keys and values at which a step is measured
-    SMALL_SIZE: Mapping[str, Any]  # from which its growth is
-    FRAME_SIZES: tuple[tuple[int, int], ...]  # that are scored
-    GROWTH: Mapping[str, tuple[float, ...]]  # config keys, and by what they are multiplied
+    SMALL_SIZE: Mapping[str, Any]  # and from which its growth is
+    FRAME_SIZES: Sequence[tuple[int, int]]  # that are scored
+    GROWTH: Mapping[str, Sequence[float]]  # config keys, and what they are multiplied by
 
     def make_config(
         self, variant: str = "", changes: Mapping[str, Any] | None = None
     ) -> ConfigDict:
-        """A variant as it is compared, with config keys changed."""
+        """A variant as it is compared; `changes` are config keys, such as `train.batch_size`, and their values."""
 
     def training_configs(self, changes: Mapping[str, Any]) -> list[ConfigDict]:
         """What is trained."""
 
     def describe(self, config: ConfigDict) -> str:
-        """The window, the type and the batch."""
+        """System, window, type and batch."""
 
     def dtype(self, config: ConfigDict) -> str:
         """The type of the products."""
 
     def forward_flops(self, config: ConfigDict) -> float:
-        """Floating-point operations of the forward pass of a batch; a training step costs three times as much."""
+        """Floating-point operations of a batch's forward pass; a training step costs three times as much."""
 
-    def torch_training(self, config: ConfigDict) -> list[Side]:
-        """The training step in PyTorch, in one way or several, float32 first."""
+    def training_peers(self, config: ConfigDict) -> list[Side]:
+        """The training step in PyTorch, float32 first."""
 
-    def torch_scoring(self, config: ConfigDict) -> Side:
-        """The scores in PyTorch, float32."""
+    def scoring_peers(self, config: ConfigDict) -> list[Side]:
+        """The scores in PyTorch."""
 
 
 SYSTEMS: Mapping[str, System] = {"memae": memae, "prednet": prednet}
@@ -55,17 +56,16 @@ def our_training(
     return Side(name, "benchmarks.ours:train_step", arguments, environment, flops=flops)
 
 
-def our_compilation(config: ConfigDict, name: str = "vid_jax") -> Side:
-    """The compilation of that step."""
-    return Side(name, "benchmarks.ours:compilation", {"config": config.to_json()})
-
-
 def our_scoring(system: System, config: ConfigDict) -> Side:
-    """What an evaluation asks of windows, which are in memory."""
+    """What an evaluation asks of windows in memory."""
     arguments = {"config": config.to_json()}
-    return Side(
-        "vid_jax", "benchmarks.ours:scoring", arguments, flops=system.forward_flops(config)
-    )
+    flops = system.forward_flops(config)
+    return Side("vid_jax", "benchmarks.ours:scoring", arguments, flops=flops)
+
+
+def our_compilation(config: ConfigDict, name: str = "vid_jax") -> Side:
+    """From a config to the compiled training step."""
+    return Side(name, "benchmarks.ours:compilation", {"config": config.to_json()})
 
 
 def add_system_argument(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def add_size_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def size_changes(arguments: argparse.Namespace, default: Mapping[str, Any]) -> dict[str, Any]:
-    """The config keys that those flags stand for, beside those that they leave at their default."""
+    """The config keys that those flags stand for; where a flag is not given, `default` holds."""
     changes = dict(default)
     if arguments.frame_size:
         changes["data.frame_size"] = tuple(arguments.frame_size)

@@ -1,42 +1,39 @@
-"""Training step of MemAE beside PyTorch's: full width in float32 and bfloat16, and the small network.
+"""Training step of each system beside PyTorch's.
 
-python -m benchmarks.train_step --rounds=5 --json=train_step.json
+python -m benchmarks.train_step --systems memae --rounds=5 --json=train_step.json
 """
 
 from ml_collections import ConfigDict
 
-from benchmarks import memae, results
+from benchmarks import results, systems
 from benchmarks.comparison import compare, matrix_product
+from benchmarks.systems import System
 
-TARGET = ">= 1.0, aim 1.5"
 
-
-def measure(config: ConfigDict, rounds: int) -> list[dict]:
-    """Ours beside PyTorch in float32; of a bfloat16 config also beside PyTorch's autocast."""
-    peers = [memae.torch_training(config)]
-    if config.model.dtype == "bfloat16":
-        peers.append(memae.torch_training(config, autocast=True))
+def measure(system: System, config: ConfigDict, rounds: int) -> list[dict]:
+    """Ours beside PyTorch in every way that a config asks for."""
     return compare(
-        f"training step {memae.describe(config)}",
-        memae.our_training(config),
-        peers,
-        matrix_product(config.model.dtype),
-        TARGET,
+        f"training step {system.describe(config)}",
+        systems.our_training(system, config),
+        system.training_peers(config),
+        matrix_product(system.dtype(config)),
+        system.TARGET,
         rounds,
     )
 
 
 def main() -> None:
-    """Measures both types at the size that the flags give, then the small network at its own."""
+    """Measures what each system trains, at the size that the flags give or its own."""
     parser = results.argument_parser(__doc__)
-    memae.add_size_arguments(parser)
+    systems.add_system_argument(parser)
+    systems.add_size_arguments(parser)
     arguments = parser.parse_args()
-    changes = memae.size_changes(arguments)
-    configs = [
-        memae.make_config("", changes | {"model.dtype": dtype}) for dtype in ("float32", "bfloat16")
+    rows = [
+        row
+        for system in systems.chosen(arguments)
+        for config in system.training_configs(systems.size_changes(arguments, system.SIZE))
+        for row in measure(system, config, arguments.rounds)
     ]
-    configs.append(memae.make_config("cpu"))
-    rows = [row for config in configs for row in measure(config, arguments.rounds)]
     results.publish("Training step", rows, arguments.json)
 
 

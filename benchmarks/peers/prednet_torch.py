@@ -49,9 +49,9 @@ class PredNet(nn.Module):
             size = (n, channels, height >> layer, width >> layer)
             return video.new_zeros(size).contiguous(memory_format=torch.channels_last)
 
-        R = [zeros(layer, self.R_sizes[layer]) for layer in layers]  # noqa: N806
-        C = [zeros(layer, self.R_sizes[layer]) for layer in layers]  # noqa: N806
-        E = [zeros(layer, 2 * self.sizes[layer]) for layer in layers]  # noqa: N806
+        R = [zeros(layer, self.R_sizes[layer]) for layer in layers]
+        C = [zeros(layer, self.R_sizes[layer]) for layer in layers]
+        E = [zeros(layer, 2 * self.sizes[layer]) for layer in layers]
         predictions, errors = [], []
         for frame in video.unbind(1):
             for layer in reversed(layers):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmarks import alternation, memae
+from benchmarks import alternation, memae, systems
 from benchmarks.alternation import Side, Times, alternate, call, ratio, worker
 
 
@@ -72,7 +72,7 @@ def test_ratio_is_taken_within_rounds():
 
 def test_our_sides_do_without_tensorflow():
     config = memae.make_config("cpu", {"data.num_frames": 8, "data.frame_size": (16, 16)})
-    side = memae.our_scoring(config)
+    side = systems.our_scoring(memae, config)
     with worker({}) as executor:
         executor.submit(alternation._build, side).result()
         packages = {

@@ -1,4 +1,7 @@
-"""Every figure on a network that is small enough to compile in a moment; of the times nothing is asserted."""
+"""Every figure on networks that are small enough to compile in a moment; of the times nothing is asserted."""
+
+import argparse
+import json
 
 import pytest
 
@@ -7,12 +10,14 @@ from benchmarks import (
     input_pipeline,
     memae,
     memory,
+    prednet,
     scaling,
     scoring,
     startup,
+    systems,
     train_step,
 )
-from benchmarks.alternation import Times
+from benchmarks.alternation import Times, alternate
 from benchmarks.generated_videos import use_generated_videos
 
 TINY = {
@@ -21,6 +26,16 @@ TINY = {
     "model.shrink_threshold": 0.05,
     "data.num_frames": 8,
     "data.frame_size": (16, 16),
+    "train.batch_size": 1,
+}
+TINY_PREDNET = {
+    "model.stack_sizes": (4, 5),
+    "model.A_filter_sizes": (3, 3),
+    "model.Ahat_filter_sizes": (3, 3, 3),
+    "model.R_filter_sizes": (3, 3, 3),
+    "train.layer_loss_weights": (1.0, 0.0, 0.0),
+    "data.num_frames": 4,
+    "data.frame_size": (8, 16),
     "train.batch_size": 1,
 }
 
@@ -43,17 +58,67 @@ def test_arithmetic_of_the_published_network():
     assert memae.forward_flops(narrow) == memae.forward_flops(config) / 2
 
 
-def test_unknown_keys_are_refused():
+def test_arithmetic_of_the_published_prednet():
+    """6.9e9 products a frame of 128x160, and as much for any other frame in proportion to its size."""
+    one, other = (
+        prednet.make_config("", {"data.num_frames": 2, "data.frame_size": s, "train.batch_size": n})
+        for s, n in (((128, 160), 1), ((64, 40), 3))
+    )
+    assert prednet.forward_flops(one) / 4 == pytest.approx(6.9e9, rel=5e-3)
+    assert prednet.forward_flops(other) == prednet.forward_flops(one) * 3 / 8
+
+
+@pytest.mark.parametrize("system", systems.SYSTEMS.values())
+def test_unknown_keys_are_refused(system):
     with pytest.raises((AttributeError, KeyError), match="frames_size"):
-        memae.make_config("", {"data.frames_size": (16, 16)})
+        system.make_config("", {"data.frames_size": (16, 16)})
 
 
 @pytest.mark.parametrize("figure", [train_step, scoring])
-def test_ours_is_measured_without_a_peer(figure, without_torch):
-    ours, limit = figure.measure(memae.make_config("", TINY), rounds=1)
+@pytest.mark.parametrize(
+    ("system", "changes", "work"),
+    [
+        (memae, TINY, "MemAE 8x16x16, float32, batch 1"),
+        (prednet, TINY_PREDNET, "PredNet 4x8x16x3, float32, batch 1"),
+    ],
+)
+def test_ours_is_measured_without_a_peer(figure, system, changes, work, without_torch):
+    ours, limit = figure.measure(system, system.make_config("", changes), rounds=1)
     assert (ours["side"], limit["side"]) == ("vid_jax", "matrix product")
-    assert "8x16x16, float32, batch 1" in ours["work"]
+    assert ours["work"].endswith(work)
     assert 0 < ours["of the limit"] < 1
+
+
+def test_a_bfloat16_network_has_two_peers():
+    float32, bfloat16 = (
+        memae.training_peers(memae.make_config("", TINY | {"model.dtype": dtype}))
+        for dtype in ("float32", "bfloat16")
+    )
+    assert [side.name for side in float32] == ["PyTorch float32"]
+    assert [side.name for side in bfloat16] == ["PyTorch float32", "PyTorch bfloat16 autocast"]
+    assert [side.arguments["autocast"] for side in bfloat16] == [False, True]
+
+
+def sizes_measured(flags):
+    """(system's name, frame size, batch) of every config whose training step the flags ask for."""
+    parser = argparse.ArgumentParser()
+    systems.add_system_argument(parser)
+    systems.add_size_arguments(parser)
+    arguments = parser.parse_args(flags)
+    return [
+        (config.task, config.data.frame_size, config.train.batch_size)
+        for system in systems.chosen(arguments)
+        for config in system.training_configs(systems.size_changes(arguments, system.SIZE))
+    ]
+
+
+def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
+    small = ("memae", (80, 128), 2)
+    memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
+    assert sizes_measured([]) == [*memae_sizes, ("prednet", (128, 160), 4)]
+    assert sizes_measured(["--systems", "memae"]) == memae_sizes
+    flags = ["--systems=prednet", "--frame_size", "16", "24", "--batch_size=3"]
+    assert sizes_measured(flags) == [("prednet", (16, 24), 3)]
 
 
 def test_memory_growth_is_positive(without_torch):
@@ -93,19 +158,37 @@ def test_a_process_that_ends_before_its_step_is_an_error():
 
 
 def test_growth_is_relative_to_the_first_setting():
-    sides = scaling.sweeps(TINY | {"data.frame_size": (32, 32)})
+    sides = scaling.sweeps(memae, TINY | {"data.frame_size": (32, 32)})
     assert [side.name for side in sides["data.frame_size"]] == ["16x16", "32x32", "64x64"]
     slots = sides["model.memory_slots"]
     assert [side.name for side in slots] == ["2", "4", "8", "16"]
     times = {side.name: Times(0.0, (n, n), (2.0 * n, 2.0 * n)) for n, side in enumerate(slots, 1)}
-    rows = scaling.growth("slots", slots, times)
+    rows = scaling.growth("MemAE", "slots", slots, times)
     assert [row["time over first"] for row in rows] == [1, 2, 3, 4]
     assert [row["CPU time over first"] for row in rows] == [1, 2, 3, 4]
     assert rows[0]["arithmetic over first"] == 1
 
 
+def test_prednet_grows_with_frames_in_arithmetic():
+    sides = scaling.sweeps(prednet, TINY_PREDNET | {"data.num_frames": 10})["data.num_frames"]
+    times = {side.name: Times(0.0, (1.0,), (1.0,)) for side in sides}
+    rows = scaling.growth("PredNet", "frames", sides, times)
+    assert [row["setting"] for row in rows] == ["5", "10", "20"]
+    assert [row["arithmetic over first"] for row in rows] == [1, 2, 4]
+
+
+def test_compilation_is_timed_at_each_number_of_frames():
+    sides = scaling.sweeps(prednet, TINY_PREDNET)["data.num_frames, compilation"]
+    frames = [json.loads(side.arguments["config"])["data"]["num_frames"] for side in sides]
+    assert frames == [int(side.name) for side in sides] == [2, 4, 8]
+    times = alternate(sides[:1], rounds=1, warm_up=0, at_least=0)
+    (row,) = scaling.growth("PredNet", "compilation", sides[:1], times)
+    assert row["seconds"] > 0
+    assert row["arithmetic over first"] is None
+
+
 def test_devices_share_one_batch_and_the_same_arithmetic():
-    sides = scaling.sweeps(TINY)["devices, batch 4"]
+    sides = scaling.sweeps(memae, TINY)["devices, batch 4"]
     assert len({side.flops for side in sides}) == 1
     assert len({side.arguments["config"] for side in sides}) == 1
     for side in sides:

@@ -122,6 +122,6 @@ def test_pytorch_counts_the_same_arithmetic(pair, config):
 
 
 def test_sides_step_and_score(config):
-    training, scoring = memae.torch_training(config), memae.torch_scoring(config)
+    (training,), (scoring,) = memae.training_peers(config), memae.scoring_peers(config)
     memae_torch.train_step(**training.arguments)()
     assert memae_torch.scoring(**scoring.arguments)().shape == (3,)

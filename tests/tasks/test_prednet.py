@@ -148,6 +148,7 @@ def test_extrapolation_is_fine_tuned_from_a_trained_run(folder, tmp_path):
         ({"model.R_filter_sizes": (3, 3)}, r"model.R_filter_sizes=\(3, 3\): 2 values .* 4"),
         ({"train.time_loss_weights": (0.0, 1.0)}, "train.time_loss_weights.*2 values.*10"),
         ({"train.layer_loss_weights": (1.0,)}, "train.layer_loss_weights.*1 values.*4"),
+        ({"data.num_frames": 1}, "data.num_frames=1: .* at least 2"),
         ({"eval.score": "p42"}, "eval.score='p42' is unknown; use one of mean, std"),
         (
             {"eval.output_mode": "R7"},

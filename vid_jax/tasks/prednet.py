@@ -31,6 +31,10 @@ def make(config: ConfigDict) -> "PredNetTask":
         UserError: sizes that do not fit each other; names the key.
     """
     model, data, train = config.model, config.data, config.train
+    if data.num_frames < 2:
+        raise UserError(
+            f"data.num_frames={data.num_frames}: the first frame is not predicted, so at least 2"
+        )
     stack_sizes = (data.channels, *model.stack_sizes)
     layers = len(stack_sizes)
     lengths = {
