@@ -36,7 +36,13 @@ def test_train_leaves_a_complete_workdir(tiny_run):
     for column in ("train/loss", "val/loss", "val_slow/loss", "learning_rate", "val/entropy"):
         assert np.isfinite(numbers(rows, column)).all()
     log = (tiny_run.workdir / "run.log").read_text()
-    for text in ("encoder_0/conv/kernel", "GFLOP", "Epoch 2: ", "frame_difference", "index.html"):
+    for text in (
+        "encoder_0/conv/kernel",
+        "GB on each",
+        "Epoch 2: ",
+        "frame_difference",
+        "index.html",
+    ):
         assert text in log
     assert (tiny_run.workdir / "calibration.json").exists()
 

@@ -1,5 +1,6 @@
 """Ranger against a float64 re-computation of RAdam and Lookahead; schedules; errors."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -16,13 +17,13 @@ def optimizer_config(**changes):
     return config
 
 
-def run(config, gradients, start):
+def run(config, gradients, start, **extra):
     optimizer = optimizers.create_optimizer(config, steps_per_epoch=10, total_steps=100)
     params = optimizers.init_params(config, jnp.float32(start))
     state = optimizer.init(params)
     trace = []
     for gradient in gradients:
-        updates, state = optimizer.update(jnp.float32(gradient), state, params)
+        updates, state = optimizer.update(jnp.float32(gradient), state, params, **extra)
         params = optax.apply_updates(params, updates)
         trace.append(params)
     return trace
@@ -91,7 +92,14 @@ def test_clipping_bounds_the_gradient():
             {29: 1.0, 31: 0.1, 61: 0.01},
         ),
         (dict(schedule="exponential", decay_rate=0.5), {0: 1.0, 10: 0.5, 20: 0.25}),
+        (dict(schedule="inverse_time", decay_rate=0.5), {0: 1.0, 2: 0.5, 18: 0.1}),
+        (dict(schedule="plateau"), {0: 1.0, 99: 1.0}),
         (dict(schedule="constant", warmup_epochs=1.0), {0: 0.0, 5: 0.5, 10: 1.0}),
+        (
+            dict(schedule="inverse_time", decay_rate=0.5, warmup_epochs=1.0),
+            {5: 0.5, 10: 1.0, 12: 0.5},
+        ),
+        (dict(schedule="plateau", warmup_epochs=1.0), {0: 0.0, 5: 0.5, 10: 1.0}),
     ],
 )
 def test_schedules(changes, expected):
@@ -106,3 +114,104 @@ def test_unknown_names_are_named_with_the_known_ones(key, name):
     config = optimizer_config(**{key: name})
     with pytest.raises(UserError, match=rf"optimizer\.{key}='{name}' is unknown; use one of"):
         optimizers.create_optimizer(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(plateau_patience=0), "optimizer.plateau_patience=0 must be at least 1"),
+        (dict(decay_rate=1.5), "optimizer.decay_rate=1.5 must lie between 0 and 1"),
+        (dict(min_learning_rate=0.1), "optimizer.min_learning_rate=0.1 must be below"),
+    ],
+)
+def test_a_plateau_that_cannot_lower_the_rate_is_refused(changes, words):
+    with pytest.raises(UserError, match=words):
+        optimizers.create_optimizer(optimizer_config(schedule="plateau", **changes))
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_scale_acts_as_another_learning_rate(name):
+    """Over two synchronisations of Lookahead, whose updates must not be scaled afterwards."""
+    gradients = np.random.default_rng(0).normal(size=14)
+    changes = dict(name=name, weight_decay=0.1, warmup_epochs=0.5)
+    scaled = run(
+        optimizer_config(learning_rate=0.1, **changes), gradients, 1.0, learning_rate_scale=0.2
+    )
+    np.testing.assert_allclose(
+        scaled, run(optimizer_config(learning_rate=0.02, **changes), gradients, 1.0), rtol=1e-5
+    )
+
+
+def test_state_of_ranger_is_that_of_optax():
+    """Checkpoints depend on it."""
+    params = optax.LookaheadParams.init_synced({"kernel": jnp.ones(3)})
+    ours = optimizers.create_optimizer(optimizer_config(name="ranger")).init(params)
+    fast = optax.chain(
+        optax.scale_by_radam(),
+        optax.add_decayed_weights(0.0),
+        optax.scale_by_learning_rate(lambda step: 1.0),
+    )
+    assert jax.tree.structure(ours) == jax.tree.structure(
+        optax.lookahead(fast, 6, 0.5).init(params)
+    )
+
+
+PARAMS = {
+    "encoder": {"kernel": jnp.arange(1.0, 7.0), "bias": jnp.ones(2)},
+    "memory": {"slots": jnp.linspace(0.1, 0.7, 5)},
+}
+
+
+def train_some(config, gradients=None, steps=8):
+    """The parameters after some steps, by default on random gradients."""
+    optimizer = optimizers.create_optimizer(config)
+    params = optimizers.init_params(config, PARAMS)
+    state = optimizer.init(params)
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        random = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), p.dtype), PARAMS)
+        updates, state = optimizer.update(gradients or random, state, params)
+        params = optax.apply_updates(params, updates)
+    return params, state
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_frozen_parameters_keep_their_bits_and_have_no_moments(name):
+    config = optimizer_config(
+        name=name, learning_rate=0.1, weight_decay=0.1, trainable=("encoder/.*",)
+    )
+    params, state = train_some(config)
+    for copy in filter(None, (optimizers.fast_params(params), optimizers.slow_params(params))):
+        np.testing.assert_array_equal(copy["memory"]["slots"], PARAMS["memory"]["slots"])
+        for part in ("kernel", "bias"):
+            assert np.all(copy["encoder"][part] != PARAMS["encoder"][part])
+    assert {leaf.shape for leaf in jax.tree.leaves(state)} <= {(), (6,), (2,)}
+
+
+def test_frozen_parameters_do_not_count_in_the_norm():
+    gradients = jax.tree.map(jnp.zeros_like, PARAMS)
+    gradients["encoder"]["bias"] = jnp.array([0.3, 0.4])
+    gradients["memory"]["slots"] = jnp.full(5, 1e6)
+    config = optimizer_config(
+        name="sgd", learning_rate=1.0, clip_norm=0.5, trainable=("encoder/bias", ".*/kernel")
+    )
+    params, _ = train_some(config, gradients, steps=1)
+    np.testing.assert_allclose(params["encoder"]["bias"], [0.7, 0.6], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("trainable", "words"),
+    [
+        (
+            ("encoder/.*", "decoder.*"),
+            r"'decoder\.\*' matches no whole name; the network has encoder/",
+        ),
+        (("encoder",), "'encoder' matches no whole name; the network has encoder/bias, encoder/k"),
+        ((), "is empty, so nothing would train; the network has encoder/bias"),
+        (("(",), "is not a regular expression"),
+    ],
+)
+def test_patterns_that_name_nothing_are_named(trainable, words):
+    config = optimizer_config(trainable=trainable)
+    with pytest.raises(UserError, match=words):
+        jax.eval_shape(lambda: optimizers.create_optimizer(config).init(PARAMS))

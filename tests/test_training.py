@@ -13,7 +13,7 @@ import pytest
 
 import main
 from configs.memae_ped2 import get_config
-from vid_jax import hooks, optimizers, sharding, train_lib
+from vid_jax import hooks, optimizers, sharding, train_lib, train_state
 from vid_jax.checkpoints import Checkpoints
 from vid_jax.tasks.base import make_task
 
@@ -26,7 +26,7 @@ def final_state(config_flags, workdir):
     mesh = sharding.create_mesh(config.train.batch_size)
     task = make_task(config)
     optimizer = optimizers.create_optimizer(config.optimizer)
-    abstract = train_lib.abstract(train_lib.make_init(config, task, optimizer, mesh), mesh)
+    abstract = train_state.abstract(train_state.make_init(config, task, optimizer, mesh), mesh)
     with Checkpoints(workdir) as checkpoints:
         step, state, _ = checkpoints.restore_latest(abstract)
     return step, jax.device_get(state)
@@ -43,6 +43,27 @@ def losses(workdir):
             [float(row[c]) for c in ("train/loss", "val/loss", "val_slow/loss")]
             for row in csv.DictReader(file)
         ]
+
+
+def rows(workdir):
+    """train_log.csv as text, without the throughput."""
+    with (workdir / "train_log.csv").open(newline="") as file:
+        return [
+            {name: text for name, text in row.items() if name != "examples_per_second"}
+            for row in csv.DictReader(file)
+        ]
+
+
+def interrupt_at(step_to_stop, monkeypatch):
+    """From now on a run gets SIGTERM when it learns of this step's metrics, one step later."""
+    note = hooks.Progress.on_step
+
+    def on_step(self, step, loss):
+        note(self, step, loss)
+        if step == step_to_stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(hooks.Progress, "on_step", on_step)
 
 
 def run_python(code, *arguments, **environment):
@@ -88,14 +109,7 @@ def test_killed_run_resumes_bit_for_bit(tiny_run, tmp_path, compilation_cache):
 
 def test_interrupt_saves_and_the_same_command_goes_on(tiny_run, tmp_path, monkeypatch, capsys):
     flags = tiny_run.flags(tmp_path)
-    note = hooks.Progress.on_step
-
-    def interrupt_at_4(self, step, loss):
-        note(self, step, loss)
-        if step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(hooks.Progress, "on_step", interrupt_at_4)
+    interrupt_at(4, monkeypatch)
     assert main.main(flags) == 130
     assert "Stopped after step 5 of 6; the same command goes on" in capsys.readouterr().err
     monkeypatch.undo()
@@ -103,6 +117,35 @@ def test_interrupt_saves_and_the_same_command_goes_on(tiny_run, tmp_path, monkey
     assert_identical(final_state(flags, tmp_path), final_state(flags, tiny_run.workdir))
     # The epoch that was interrupted counts all its steps.
     assert losses(tmp_path) == losses(tiny_run.workdir)
+
+
+def test_resumes_in_the_middle_of_patience_and_plateau(tiny_run, tmp_path, monkeypatch):
+    """No epoch counts as an improvement but the first; the rate falls after epoch 3, the run ends after epoch 5.
+
+    It is interrupted in epoch 3, one epoch into both patiences, and in epoch 5, at the lowered rate.
+    """
+    changes = dict(
+        train__epochs=9,
+        train__early_stopping_patience=4,
+        train__early_stopping_min_delta=10.0,
+        optimizer__schedule="plateau",
+        optimizer__plateau_patience=2,
+        optimizer__plateau_min_delta=10.0,
+    )
+    whole, parts = (
+        tiny_run.flags(tmp_path / "a", **changes),
+        tiny_run.flags(tmp_path / "b", **changes),
+    )
+    assert main.main(whole) == 0
+    for step in (7, 12):
+        interrupt_at(step, monkeypatch)
+        assert main.main(parts) == 130
+        monkeypatch.undo()
+    assert main.main(parts) == 0
+    rates = [float(row["learning_rate"]) for row in rows(tmp_path / "a")]
+    np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-6)
+    assert rows(tmp_path / "b") == rows(tmp_path / "a")
+    assert_identical(final_state(parts, tmp_path / "b"), final_state(whole, tmp_path / "a"))
 
 
 def test_losses_do_not_depend_on_the_number_of_devices(tiny_run, tmp_path):
@@ -134,7 +177,7 @@ def test_microbatches_give_the_same_mean_gradient():
     task = make_task(config)
     mesh = sharding.create_mesh(1)
     optimizer = optimizers.create_optimizer(config.optimizer)
-    state = train_lib.make_init(config, task, optimizer, mesh)()
+    state = train_state.make_init(config, task, optimizer, mesh)()
 
     class InEvaluationMode:
         """The task's loss without BatchNorm's dependence on the batch."""
@@ -174,9 +217,9 @@ def test_overfits_one_batch():
     task = make_task(config)
     mesh = sharding.create_mesh(2)
     optimizer = optimizers.create_optimizer(config.optimizer)
-    init = train_lib.make_init(config, task, optimizer, mesh)
+    init = train_state.make_init(config, task, optimizer, mesh)
     step = train_lib.compile_train_step(
-        config, task, optimizer, mesh, train_lib.abstract(init, mesh)
+        config, task, optimizer, mesh, train_state.abstract(init, mesh)
     )
     state = init()
     ramp = np.linspace(0, 255, 16, dtype=np.uint8)
@@ -187,22 +230,6 @@ def test_overfits_one_batch():
         state, metrics = step(state, batch)
         values.append(float(metrics["reconstruction"][0] / metrics["reconstruction"][1]))
     assert values[-1] < 0.02 * values[0]
-
-
-def test_early_stopping_counts_epochs_without_improvement():
-    stopping = hooks.EarlyStopping(patience=2, min_delta=0.1, mode="min")
-    stops = []
-    for value in (1.0, 0.8, 0.75, 0.74, 0.1):
-        stopping.on_epoch(hooks.Epoch(1, 1, {}, value))
-        stops.append(stopping.stop)
-        again = hooks.EarlyStopping(patience=2, min_delta=0.1, mode="min")
-        again.restore(stopping.state())
-        stopping = again
-    assert stops == [False, False, False, True, False]
-    largest = hooks.EarlyStopping(patience=1, min_delta=0.0, mode="max")
-    for value, stop in ((0.5, False), (0.6, False), (0.6, True)):
-        largest.on_epoch(hooks.Epoch(1, 1, {}, value))
-        assert largest.stop == stop
 
 
 def test_early_stopping_ends_the_run_and_stays_ended(tiny_run, tmp_path, capsys):
@@ -234,20 +261,6 @@ def test_statistics_of_slow_parameters_are_recomputed(tiny_run):
     # Running statistics start at 1 and have seen 6 batches; recomputed ones have forgotten the start.
     np.testing.assert_allclose(means[0] - 0.9**6, (1 - 0.9**6) * means[1], rtol=0.5, atol=0.05)
     assert rows[-1][1] != rows[-1][2]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.42, "0.42 s"),
-        (42, "42 s"),
-        (200, "3 min 20 s"),
-        (18720, "5 h 12 min"),
-        (1.8e6, "21 days"),
-    ],
-)
-def test_durations_read_well(seconds, text):
-    assert hooks.duration(seconds) == text
 
 
 def test_a_batch_that_devices_do_not_divide_uses_fewer_of_them():

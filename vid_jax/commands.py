@@ -11,9 +11,10 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
-from vid_jax import evaluate_lib, logs, optimizers, predict_lib, train_lib, workdir
+from vid_jax import evaluate_lib, init_from, logs, optimizers, predict_lib, train_lib, workdir
 from vid_jax.input_pipeline import check_source, create_dataset
 from vid_jax.tasks.base import make_task
+from vid_jax.train_state import abstract_variables
 
 
 def initialize_processes() -> None:
@@ -30,6 +31,8 @@ def initialize_processes() -> None:
 def train(config: ConfigDict, folder: Path) -> None:
     """Trains or resumes, then evaluates the best checkpoint."""
     check(config)
+    if not workdir.has_checkpoints(folder):
+        init_from.check(config)
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
             stack.enter_context(workdir.hold(folder))
@@ -72,8 +75,11 @@ def check(config: ConfigDict) -> None:
     Raises:
         UserError: it names the key.
     """
-    make_task(config)
+    task = make_task(config)
     optimizers.create_optimizer(config.optimizer)
+    if optimizers.freezes(config.optimizer):
+        params, _ = abstract_variables(config, task)
+        optimizers.trained(config.optimizer, params)
     train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
     check_source(config)
 

@@ -7,9 +7,10 @@ from ml_collections import ConfigDict
 
 
 def get_config() -> ConfigDict:
-    """Seed, `data` of videos, `optimizer`, `train` and `eval`."""
+    """Seed, `init_from`, `data` of videos, `optimizer`, `train` and `eval`."""
     config = ConfigDict()
     config.seed = 0
+    config.init_from = ConfigDict({"all": ""})  # part of the network, or all: another run's workdir
     config.data = _data()
     config.optimizer = _optimizer()
     config.train = _train()
@@ -44,10 +45,13 @@ def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
     optimizer.name = "adam"  # ranger, radam, adamw, sgd
     optimizer.learning_rate = 1e-3
-    optimizer.schedule = "constant"  # cosine, step, exponential
+    optimizer.schedule = "constant"  # cosine, step, exponential, inverse_time, plateau
     optimizer.warmup_epochs = 0.0
     optimizer.decay_epochs = ()  # of the step schedule
-    optimizer.decay_rate = 0.1  # of the step and exponential schedules
+    optimizer.decay_rate = 0.1  # of every schedule but constant and cosine
+    optimizer.plateau_patience = 10  # epochs without improvement before the rate decays
+    optimizer.plateau_min_delta = 0.0
+    optimizer.min_learning_rate = 0.0  # of the plateau schedule
     optimizer.b1 = 0.9
     optimizer.b2 = 0.999
     optimizer.eps = 1e-8
@@ -56,6 +60,7 @@ def _optimizer() -> ConfigDict:
     optimizer.clip_norm = 0.0  # 0: no clipping
     optimizer.sync_period = 6  # Lookahead's k
     optimizer.slow_step_size = 0.5  # Lookahead's alpha
+    optimizer.trainable = (".*",)  # patterns of whole names as in the logged table; the rest stays
     return optimizer
 
 

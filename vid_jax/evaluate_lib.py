@@ -11,11 +11,10 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from vid_jax import optimizers, sharding, train_lib
-from vid_jax.checkpoints import Checkpoints
-from vid_jax.errors import UserError
+from vid_jax import sharding, train_lib
 from vid_jax.report import Report, format_table, write_report
 from vid_jax.tasks.base import ModelState, Task, make_task
+from vid_jax.train_state import restore_evaluated
 
 CALIBRATION_EXAMPLES = 256
 
@@ -61,14 +60,7 @@ def restore(config: ConfigDict, workdir: Path, step: int | None = None) -> Train
     batch_size = train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
     mesh = sharding.create_mesh(batch_size)
     task = make_task(config)
-    optimizer = optimizers.create_optimizer(config.optimizer)
-    abstract = train_lib.abstract(train_lib.make_init(config, task, optimizer, mesh), mesh)
-    with Checkpoints(workdir, task.monitor[1]) as checkpoints:
-        step = checkpoints.best_step() if step is None else step
-        if step is None:
-            raise UserError(f"{checkpoints.folder} holds no checkpoint; train first")
-        state, _ = checkpoints.restore(step, abstract)
-    params, model_state = train_lib.evaluated_copy(config, state)
+    step, params, model_state = restore_evaluated(config, task, workdir, mesh, step)
     return TrainedModel(task, step, params, model_state, mesh, batch_size)
 
 

@@ -1,14 +1,19 @@
-"""What happens beside the optimisation: progress, the CSV and TensorBoard logs, early stopping."""
+"""What happens beside the optimisation: early stopping, the plateau of the learning rate, the logs, progress.
+
+The loop calls every hook of one list and knows none of them. The schedule itself is in `optimizers`, the best
+checkpoint, which holds the hooks' state too, in `checkpoints`.
+"""
 
 import csv
 import dataclasses
 import math
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 from absl import logging
+from ml_collections import ConfigDict
 from tqdm import tqdm
 
 
@@ -22,15 +27,63 @@ class Epoch:
     monitor: float  # the value that picks the best checkpoint
 
 
-class Hook(Protocol):
-    """Called at the end of every epoch. Its state is a JSON dict that survives a resume."""
+class Hook:
+    """What the loop calls and reads; a hook defines what it needs of it."""
 
-    def on_epoch(self, epoch: Epoch) -> None: ...
-    def state(self) -> dict: ...
-    def restore(self, state: dict) -> None: ...
+    name = ""  # of its state in the checkpoint
+    stop = False  # ends the training
+    learning_rate_scale = 1.0  # times the schedule
+
+    def on_step(self, step: int, loss: float) -> None:
+        """`step` steps are finished."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """An epoch has ended."""
+
+    def state(self) -> dict:
+        """What survives a resume, as JSON."""
+        return {}
+
+    def restore(self, state: dict) -> None:
+        """Takes up a `state`."""
+
+    def close(self) -> None:
+        """The training has ended, in whatever way."""
 
 
-class CsvLog:
+def create_steering(config: ConfigDict, mode: str) -> list[Hook]:
+    """The hooks that act on the training; `mode` says whether the monitored metric is best at its 'min' or 'max'."""
+    train, optimizer = config.train, config.optimizer
+    steering: list[Hook] = [
+        EarlyStopping(train.early_stopping_patience, train.early_stopping_min_delta, mode)
+    ]
+    if optimizer.schedule == "plateau":
+        floor = optimizer.min_learning_rate / optimizer.learning_rate
+        steering.append(
+            Plateau(
+                optimizer.plateau_patience,
+                optimizer.plateau_min_delta,
+                optimizer.decay_rate,
+                floor,
+                mode,
+            )
+        )
+    return steering
+
+
+def states(hooks: Iterable[Hook]) -> dict[str, dict]:
+    """The states of those that have one, by name."""
+    return {hook.name: hook.state() for hook in hooks if hook.name}
+
+
+def restore(hooks: Iterable[Hook], meta: dict) -> None:
+    """Restores the hooks whose states a checkpoint's `meta` holds."""
+    for hook in hooks:
+        if hook.name in meta:
+            hook.restore(meta[hook.name])
+
+
+class CsvLog(Hook):
     """train_log.csv: one row an epoch; rows after the step that a run resumes from are dropped."""
 
     def __init__(self, path: Path, resumed_step: int):
@@ -48,12 +101,6 @@ class CsvLog:
         else:
             self._write([row])
 
-    def state(self) -> dict:
-        return {}
-
-    def restore(self, state: dict) -> None:
-        pass
-
     def _write(self, rows: list[dict]) -> None:
         if not rows:
             self._path.unlink(missing_ok=True)
@@ -66,37 +113,100 @@ class CsvLog:
         partial.replace(self._path)
 
 
-class EarlyStopping:
-    """Asks to stop after `patience` epochs without an improvement of more than `min_delta`."""
+class SummaryLog(Hook):
+    """Scalars of every epoch to TensorBoard."""
 
-    def __init__(self, patience: int, min_delta: float, mode: str):
-        self.patience = patience
-        self.min_delta = min_delta
-        self._sign = 1 if mode == "min" else -1
-        self._best = math.inf
-        self._epochs_without = 0
+    def __init__(self, writer):
+        self._writer = writer
 
     def on_epoch(self, epoch: Epoch) -> None:
-        value = self._sign * epoch.monitor
-        if value < self._best - self.min_delta:
-            self._best, self._epochs_without = value, 0
-        else:
-            self._epochs_without += 1
+        self._writer.scalars(epoch.step, epoch.metrics)
 
-    @property
-    def stop(self) -> bool:
-        return 0 < self.patience <= self._epochs_without
+
+class _EpochsWithoutImprovement:
+    """Counts the epochs since the monitored value last improved by more than `min_delta`."""
+
+    def __init__(self, min_delta: float, mode: str):
+        self._min_delta = min_delta
+        self._sign = 1 if mode == "min" else -1
+        self._best = math.inf
+        self.count = 0
+
+    def add(self, monitor: float) -> int:
+        value = self._sign * monitor
+        if value < self._best - self._min_delta:
+            self._best, self.count = value, 0
+        else:
+            self.count += 1
+        return self.count
 
     def state(self) -> dict:
         best = None if math.isinf(self._best) else self._best
-        return {"best": best, "epochs_without": self._epochs_without}
+        return {"best": best, "epochs_without": self.count}
 
     def restore(self, state: dict) -> None:
         self._best = math.inf if state["best"] is None else state["best"]
-        self._epochs_without = state["epochs_without"]
+        self.count = state["epochs_without"]
 
 
-class Progress:
+class EarlyStopping(Hook):
+    """Asks to stop after `patience` epochs without an improvement of more than `min_delta`; 0: never."""
+
+    name = "early_stopping"
+
+    def __init__(self, patience: int, min_delta: float, mode: str):
+        self._patience = patience
+        self._epochs = _EpochsWithoutImprovement(min_delta, mode)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self._epochs.add(epoch.monitor)
+        if self.stop:
+            logging.info("Stopped early: %d epochs without improvement.", self._patience)
+
+    @property
+    def stop(self) -> bool:
+        return 0 < self._patience <= self._epochs.count
+
+    def state(self) -> dict:
+        return self._epochs.state()
+
+    def restore(self, state: dict) -> None:
+        self._epochs.restore(state)
+
+
+class Plateau(Hook):
+    """Multiplies the learning rate by `decay_rate` after every `patience` epochs without an improvement of more than
+    `min_delta`, down to `floor` times its first value."""
+
+    name = "plateau"
+
+    def __init__(self, patience: int, min_delta: float, decay_rate: float, floor: float, mode: str):
+        self.learning_rate_scale = 1.0
+        self._patience = patience
+        self._decay_rate = decay_rate
+        self._floor = floor
+        self._epochs = _EpochsWithoutImprovement(min_delta, mode)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        if self._epochs.add(epoch.monitor) < self._patience:
+            return
+        self._epochs.count = 0
+        self.learning_rate_scale = max(self.learning_rate_scale * self._decay_rate, self._floor)
+        logging.info(
+            "%d epochs without improvement: the learning rate is now %.3g times its first value.",
+            self._patience,
+            self.learning_rate_scale,
+        )
+
+    def state(self) -> dict:
+        return self._epochs.state() | {"learning_rate_scale": self.learning_rate_scale}
+
+    def restore(self, state: dict) -> None:
+        self._epochs.restore(state)
+        self.learning_rate_scale = state["learning_rate_scale"]
+
+
+class Progress(Hook):
     """A bar on a terminal, a line now and then elsewhere; after ten steps, how long the whole will take."""
 
     ESTIMATE_AFTER_STEPS = 10
@@ -113,7 +223,7 @@ class Progress:
         self._estimated = False
 
     def on_step(self, step: int, loss: float) -> None:
-        """`step` steps are finished. The first of this run, which warms up, is not timed."""
+        # The first of this run, which warms up, is not timed.
         now = time.monotonic()
         if self._start is None:
             self._start, self._first, self._last_line = now, step, now
@@ -150,22 +260,6 @@ class Progress:
 
     def close(self) -> None:
         self._bar.close()
-
-
-class SummaryLog:
-    """Scalars of every epoch to TensorBoard."""
-
-    def __init__(self, writer):
-        self._writer = writer
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        self._writer.scalars(epoch.step, epoch.metrics)
-
-    def state(self) -> dict:
-        return {}
-
-    def restore(self, state: dict) -> None:
-        pass
 
 
 def duration(seconds: float) -> str:

@@ -1,23 +1,30 @@
-"""Optimisers and learning-rate schedules by name, and the two parameter copies of Lookahead."""
+"""Optimisers and learning-rate schedules by name, which parameters they train, and Lookahead's two copies of these."""
 
+import re
+
+import jax
 import optax
+from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from vid_jax.errors import UserError
 
 OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "step", "exponential")
+SCHEDULES = ("constant", "cosine", "step", "exponential", "inverse_time", "plateau")
+_EVERYTHING = (".*",)
 
 
 def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
     """Learning rate as a function of the step.
 
     Args:
-        config: `optimizer` group: learning_rate, schedule (constant; cosine, to 0 at the end; step, times
-            decay_rate at each of decay_epochs; exponential, times decay_rate every epoch), warmup_epochs (linear).
+        config: `optimizer` group: learning_rate, schedule, warmup_epochs (linear, before the schedule). Schedules are
+            constant; cosine, to 0 at the end; step, times decay_rate at each of decay_epochs; exponential, times
+            decay_rate every epoch; inverse_time, divided by 1 + decay_rate * step (Keras's decay); plateau,
+            constant here and scaled by `hooks.Plateau`.
 
     Raises:
-        UserError: unknown schedule.
+        UserError: unknown schedule, or a plateau that cannot lower the rate.
     """
     peak = config.learning_rate
     warmup = round(config.warmup_epochs * steps_per_epoch)
@@ -32,6 +39,14 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
         )
     elif config.schedule == "exponential":
         schedule = optax.exponential_decay(peak, steps_per_epoch, config.decay_rate)
+    elif config.schedule == "inverse_time":
+
+        def schedule(step):
+            return peak / (1 + config.decay_rate * step)
+
+    elif config.schedule == "plateau":
+        _check_plateau(config)
+        schedule = optax.constant_schedule(peak)
     else:
         raise UserError(
             f"optimizer.schedule={config.schedule!r} is unknown; use one of {', '.join(SCHEDULES)}"
@@ -41,19 +56,46 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), schedule], [warmup])
 
 
+def _check_plateau(config: ConfigDict) -> None:
+    if config.plateau_patience < 1:
+        raise UserError(f"optimizer.plateau_patience={config.plateau_patience} must be at least 1")
+    if not 0 < config.decay_rate < 1:
+        raise UserError(
+            f"optimizer.decay_rate={config.decay_rate} must lie between 0 and 1 with "
+            "optimizer.schedule=plateau"
+        )
+    if not 0 <= config.min_learning_rate < config.learning_rate:
+        raise UserError(
+            f"optimizer.min_learning_rate={config.min_learning_rate} must be below "
+            f"optimizer.learning_rate={config.learning_rate} and not negative"
+        )
+
+
 def create_optimizer(
     config: ConfigDict, steps_per_epoch: int = 1, total_steps: int = 1
 ) -> optax.GradientTransformationExtraArgs:
     """The `optimizer` group's transformation, on its schedule; `ranger` is Lookahead around RAdam.
 
-    The length of the training changes the learning rate and nothing of the state.
-
-    Clipping and decay are inside Lookahead's fast optimiser, because its updates must not be altered.
-    Initialise it with `init_params` of the parameters.
+    The length of the training changes the learning rate and nothing of the state. Initialise it with `init_params`
+    of the parameters. `update` takes `learning_rate_scale`, by default 1, to multiply the schedule by.
 
     Raises:
-        UserError: unknown optimiser or schedule.
+        UserError: unknown optimiser or schedule, or `trainable` holds what is no regular expression; from `init`
+            and `update`: see `trained`.
     """
+    schedule = create_schedule(config, steps_per_epoch, total_steps)
+    _check_patterns(config)
+
+    def update(gradients, state, params=None, *, learning_rate_scale=1.0):
+        # In the schedule, because Lookahead passes no extra arguments to its fast optimiser.
+        scaled = _transformation(config, lambda step: schedule(step) * learning_rate_scale)
+        return scaled.update(gradients, state, params)
+
+    return optax.GradientTransformationExtraArgs(_transformation(config, schedule).init, update)
+
+
+def _transformation(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Clipping, decay and freezing are inside Lookahead's fast optimiser: its updates must not be altered."""
     moments = dict(b1=config.b1, b2=config.b2, eps=config.eps)
     decay = optax.add_decayed_weights(config.weight_decay)
     if config.name in ("ranger", "radam"):
@@ -70,11 +112,66 @@ def create_optimizer(
         )
     if config.clip_norm:
         fast.insert(0, optax.clip_by_global_norm(config.clip_norm))
-    schedule = create_schedule(config, steps_per_epoch, total_steps)
     optimizer = optax.chain(*fast, optax.scale_by_learning_rate(schedule))
+    if freezes(config):
+        optimizer = optax.partition(
+            {"trained": optimizer, "frozen": optax.set_to_zero()},
+            lambda params: _labels(config, params),
+        )
     if config.name == "ranger":
         return optax.lookahead(optimizer, config.sync_period, config.slow_step_size)
     return optimizer
+
+
+def freezes(config: ConfigDict) -> bool:
+    """Whether `optimizer.trainable` may leave parameters out."""
+    return tuple(config.trainable) != _EVERYTHING
+
+
+def trained(config: ConfigDict, params) -> dict[str, Array]:
+    """The leaves of a single copy of the parameters whose name fully matches one of `optimizer.trainable`, by name.
+
+    Raises:
+        UserError: a pattern matches no name, or there are no patterns.
+    """
+    leaves = named_leaves(params)
+    some = f"the network has {', '.join(list(leaves)[:3])}, ..."
+    if not config.trainable:
+        raise UserError(f"optimizer.trainable is empty, so nothing would train; {some}")
+    for pattern in config.trainable:
+        if not any(re.fullmatch(pattern, name) for name in leaves):
+            raise UserError(f"optimizer.trainable={pattern!r} matches no whole name; {some}")
+    return {
+        name: leaf
+        for name, leaf in leaves.items()
+        if any(re.fullmatch(pattern, name) for pattern in config.trainable)
+    }
+
+
+def named_leaves(tree) -> dict[str, Array]:
+    """The leaves of a tree by their names, as in the logged table of parameters: 'encoder/Conv_0/kernel'."""
+    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _labels(config: ConfigDict, params):
+    names = trained(config, params)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: "trained" if _name(path) in names else "frozen", params
+    )
+
+
+def _name(path) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def _check_patterns(config: ConfigDict) -> None:
+    for pattern in config.trainable:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UserError(
+                f"optimizer.trainable={pattern!r} is not a regular expression: {error}"
+            ) from error
 
 
 def init_params(config: ConfigDict, params):

@@ -2,24 +2,24 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from absl import logging
 from clu import parameter_overview
-from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from vid_jax import hooks, optimizers, sharding
+from vid_jax import hooks, init_from, optimizers, sharding
 from vid_jax.checkpoints import Checkpoints
 from vid_jax.errors import Interrupted, UserError
 from vid_jax.memory import check_fits
@@ -32,19 +32,7 @@ from vid_jax.tasks.base import (
     make_task,
     mean_metrics,
 )
-
-_INIT, _STEP, _STATISTICS = range(3)  # what random keys are for
-
-
-@struct.dataclass
-class TrainState:
-    """All that a checkpoint holds; under Lookahead `params` is the pair of fast and slow parameters."""
-
-    step: Array
-    params: Any
-    opt_state: optax.OptState
-    model_state: ModelState  # BatchNorm statistics of the fast parameters, constants
-    slow_model_state: ModelState | None  # the same of the slow ones, as of the last validation
+from vid_jax.train_state import STATISTICS, STEP, TrainState, abstract, make_init, with_constants
 
 
 def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
@@ -79,67 +67,64 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
 
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(workdir, task.monitor[1]))
-        stopping = hooks.EarlyStopping(
-            config.train.early_stopping_patience,
-            config.train.early_stopping_min_delta,
-            task.monitor[1],
-        )
+        loop_hooks = hooks.create_steering(config, task.monitor[1])
         restored = checkpoints.restore_latest(abstract_state)
         if restored:
             step, state, meta = restored
             epoch_metrics = meta["epoch_metrics"]
-            stopping.restore(meta["early_stopping"])
+            hooks.restore(loop_hooks, meta)
             logging.info("Going on from the checkpoint of step %d.", step)
         else:
             step, epoch_metrics = 0, None
             state = with_constants(init(), task.prepare(dataset), mesh)
-        if step >= last_step or stopping.stop:
+            state = init_from.load(config, state, mesh)
+        if step >= last_step or stops(loop_hooks):
             logging.info("Nothing left to train: %d of %d steps are done.", step, last_step)
             return {}
 
-        epoch_hooks: list[hooks.Hook] = [stopping]
         writer = None
         if jax.process_index() == 0:
             writer = SummaryWriter(workdir)
             stack.callback(writer.close)
             writer.config(config)
             csv_log = hooks.CsvLog(workdir / "train_log.csv", resumed_step=step)
-            epoch_hooks += [csv_log, hooks.SummaryLog(writer)]
-        progress = hooks.Progress(step, last_step, steps_per_epoch, batch_size)
-        stack.callback(progress.close)
+            loop_hooks += [csv_log, hooks.SummaryLog(writer)]
+        loop_hooks.append(hooks.Progress(step, last_step, steps_per_epoch, batch_size))
+        for hook in loop_hooks:
+            stack.callback(hook.close)
         stop_requested = stack.enter_context(catch_signals())
-        batches = dataset.train_batches(step)
+        batches = (sharding.put_batch(batch, mesh) for batch in dataset.train_batches(step))
         metrics, clock = {}, Clock(step, batch_size)
 
-        while step < last_step and not stopping.stop:
+        while step < last_step and not stops(loop_hooks):
             until = min(
                 next_multiple(step, steps_per_epoch),
                 next_multiple(step, config.train.checkpoint_every),
                 last_step,
             )
+            scale = math.prod(hook.learning_rate_scale for hook in loop_hooks)
             state, step, epoch_metrics = run_steps(
-                train_step,
+                functools.partial(train_step, learning_rate_scale=scale),
                 state,
                 step,
                 until,
                 batches,
-                mesh,
                 epoch_metrics,
-                progress,
+                loop_hooks,
                 stop_requested,
             )
             monitor = None
             if step % steps_per_epoch == 0 or step == last_step:
                 number = math.ceil(step / steps_per_epoch)
                 metrics = mean_metrics(epoch_metrics, "train/")
-                metrics["learning_rate"] = float(schedule(step - 1))
+                metrics["learning_rate"] = float(schedule(step - 1)) * scale
                 metrics["examples_per_second"] = clock.examples_per_second(step)
                 state, validation, batch = validate(state)
                 check_finite(step, validation)
                 metrics |= validation
                 monitor = metrics[monitored_name(config, task)]
                 log_epoch(number, metrics, task)
-                for hook in epoch_hooks:
+                for hook in loop_hooks:
                     hook.on_epoch(hooks.Epoch(number, step, metrics, monitor))
                 every = config.train.summaries_every
                 if every and (number % every == 0 or step == last_step):
@@ -148,14 +133,12 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
                     if writer:
                         writer.summaries(step, summaries)
                 epoch_metrics, clock = None, Clock(step, batch_size)
-            meta = {"epoch_metrics": epoch_metrics, "early_stopping": stopping.state()}
+            meta = {"epoch_metrics": epoch_metrics} | hooks.states(loop_hooks)
             checkpoints.save(step, state, meta, monitor)
             if stop_requested() and step < last_step:
                 raise Interrupted(
                     f"Stopped after step {step} of {last_step}; the same command goes on from there."
                 )
-        if stopping.stop:
-            logging.info("Stopped early: %d epochs without improvement.", stopping.patience)
     return metrics
 
 
@@ -164,10 +147,9 @@ def run_steps(
     state: TrainState,
     step: int,
     until: int,
-    batches: Iterator,
-    mesh: Mesh,
+    batches: Iterator[Batch],
     epoch_metrics: dict | None,
-    progress: hooks.Progress,
+    loop_hooks: list[hooks.Hook],
     stop_requested: Callable[[], bool],
 ) -> tuple[TrainState, int, dict]:
     """Takes steps until `until` or until a stop is requested; adds their metrics to the epoch's.
@@ -179,18 +161,24 @@ def run_steps(
         metrics = sharding.to_host(metrics)
         means = mean_metrics(metrics)
         check_finite(step, means)
-        progress.on_step(step, means["loss"])
+        for hook in loop_hooks:
+            hook.on_step(step, means["loss"])
         pairs = {name: tuple(map(float, pair)) for name, pair in metrics.items()}
         return add_metrics(epoch_metrics, pairs)
 
     previous = None
     while step < until and not (previous and stop_requested()):
-        state, metrics = train_step(state, sharding.put_batch(next(batches), mesh))
+        state, metrics = train_step(state, next(batches))
         step += 1
         if previous:
             epoch_metrics = read(*previous)
         previous = step, metrics
     return state, step, read(*previous)
+
+
+def stops(loop_hooks: list[hooks.Hook]) -> bool:
+    """Whether one of them ends the training."""
+    return any(hook.stop for hook in loop_hooks)
 
 
 def global_batch_size(config: ConfigDict) -> int:
@@ -215,53 +203,10 @@ def examples_per_pass(config: ConfigDict, batch_size: int) -> int:
     return size
 
 
-def make_init(config: ConfigDict, task: Task, optimizer, mesh: Mesh) -> Callable[[], TrainState]:
-    """The function that makes the state of step 0 on all devices."""
-
-    def init() -> TrainState:
-        key = jax.random.fold_in(jax.random.key(config.seed), _INIT)
-        example = jax.tree.map(lambda spec: jnp.zeros(spec.shape, spec.dtype), task.batch_spec(1))
-        params, model_state = task.init(key, example)
-        params = optimizers.init_params(config.optimizer, params)
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            opt_state=optimizer.init(params),
-            model_state=model_state,
-            slow_model_state=None if optimizers.slow_params(params) is None else model_state,
-        )
-
-    # Runs once: compiling it well would take longer than it saves.
-    quickly = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    return jax.jit(init, out_shardings=sharding.replicated(mesh), compiler_options=quickly)
-
-
-def abstract(init: Callable[[], TrainState], mesh: Mesh) -> TrainState:
-    """Shapes and placement of the state, to compile for and to restore into."""
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.replicated(mesh)),
-        jax.eval_shape(init),
-    )
-
-
-def with_constants(state: TrainState, constants: ModelState, mesh: Mesh) -> TrainState:
-    """The state with the constants that the task has fitted on the training data."""
-    if not constants:
-        return state
-    constants = jax.device_put(constants, sharding.replicated(mesh))
-
-    def replace(model_state):
-        return None if model_state is None else {**model_state, "constants": constants}
-
-    return state.replace(
-        model_state=replace(state.model_state), slow_model_state=replace(state.slow_model_state)
-    )
-
-
 def compile_train_step(
     config: ConfigDict, task: Task, optimizer, mesh: Mesh, abstract_state: TrainState
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Compiles the training step, having checked that it fits, and logs its size.
+) -> Callable[..., tuple[TrainState, Metrics]]:
+    """Compiles `make_train_step`'s function, having checked that it fits, and logs its size.
 
     Raises:
         UserError: it needs more memory than is free.
@@ -274,38 +219,45 @@ def compile_train_step(
     )
     step = make_train_step(config, task, optimizer, batch_size // pass_size, mesh)
     replicated = sharding.replicated(mesh)
-    lowered = jax.jit(step, donate_argnums=0, out_shardings=(replicated, replicated)).lower(
-        abstract_state, batch
+    log_parameters(config, abstract_state)
+    compiled = (
+        jax.jit(step, donate_argnums=0, out_shardings=(replicated, replicated))
+        .lower(abstract_state, batch, jax.ShapeDtypeStruct((), jnp.float32, sharding=replicated))
+        .compile()
     )
-    log_parameters(abstract_state)
-    compiled = lowered.compile()
     needed = check_fits(
         compiled,
         f"set train.microbatch (now {pass_size}) to a smaller divisor of {batch_size}, set "
         "model.remat, or take the config's :cpu variant",
     )
-    # XLA counts the body of a loop once.
-    flops = (lowered.cost_analysis() or {}).get("flops", 0.0) * (batch_size // pass_size)
     logging.info(
-        "A step of %d examples: %.3g GFLOP in %d pass(es), %.2f GB on each of %d %s device(s).",
+        "A step is %d examples in %d pass(es) and needs %.2f GB on each of %d %s device(s).",
         batch_size,
-        flops / 1e9,
         batch_size // pass_size,
         needed / 1e9,
         mesh.size,
         jax.default_backend(),
     )
-    return compiled
+
+    def train_step(state: TrainState, batch: Batch, learning_rate_scale: float = 1.0):
+        return compiled(state, batch, np.float32(learning_rate_scale))
+
+    return train_step
 
 
 def make_train_step(
     config: ConfigDict, task: Task, optimizer, passes: int, mesh: Mesh
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """One optimiser step on the mean gradient of `passes` equal parts of the batch."""
+) -> Callable[..., tuple[TrainState, Metrics]]:
+    """One optimiser step on the mean gradient of `passes` equal parts of the batch.
+
+    Called with the state, the batch and, if it is not 1, a number to multiply the learning rate by.
+    """
     gradient = jax.grad(task.loss, has_aux=True)
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        key = jax.random.fold_in(jax.random.key(config.seed), _STEP)
+    def train_step(
+        state: TrainState, batch: Batch, learning_rate_scale: float | Array = 1.0
+    ) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(jax.random.key(config.seed), STEP)
         key = jax.random.fold_in(key, state.step)
         params = optimizers.fast_params(state.params)
 
@@ -322,8 +274,11 @@ def make_train_step(
             model_state, gradients, metrics = accumulate(
                 one_pass, params, state.model_state, split(batch, passes, mesh), passes
             )
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        metrics["gradient_norm"] = (optax.tree.norm(gradients), jnp.float32(1))
+        updates, opt_state = optimizer.update(
+            gradients, state.opt_state, state.params, learning_rate_scale=learning_rate_scale
+        )
+        norm = optax.tree.norm(optimizers.trained(config.optimizer, gradients))
+        metrics["gradient_norm"] = (norm, jnp.float32(1))
         state = state.replace(
             step=state.step + 1,
             params=optax.apply_updates(state.params, updates),
@@ -368,7 +323,11 @@ def make_validate(
     It returns the state, with new BatchNorm statistics of the slow copy, the metrics by name (val/..., and
     val_slow/... under Lookahead), and the first batch.
     """
-    eval_step = jax.jit(task.eval_step, out_shardings=(sharding.replicated(mesh), None))
+    # Without the outputs for each example, XLA leaves out what only they need.
+    metrics_step = jax.jit(
+        lambda params, model_state, batch: task.eval_step(params, model_state, batch)[0],
+        out_shardings=sharding.replicated(mesh),
+    )
     statistics_step = jax.jit(
         lambda params, model_state, batch, key: task.loss(params, model_state, batch, key)[1][0]
     )
@@ -378,13 +337,15 @@ def make_validate(
         for batch in dataset.eval_batches("validation", batch_size):
             batch = sharding.put_batch(batch, mesh)
             first = first or batch
-            total = add_metrics(total, eval_step(params, model_state, batch)[0])
+            total = add_metrics(total, metrics_step(params, model_state, batch))
         return mean_metrics(sharding.to_host(total), prefix), first
 
     def slow_model_state(state: TrainState) -> ModelState:
         """BatchNorm statistics of the slow parameters over evenly spaced training examples."""
         momentum = config.train.batch_norm_momentum
-        key = jax.random.fold_in(jax.random.key(config.seed), _STATISTICS)
+        if momentum == 1 or "batch_stats" not in state.slow_model_state:
+            return state.slow_model_state
+        key = jax.random.fold_in(jax.random.key(config.seed), STATISTICS)
         every = max(
             1, dataset.info.num_examples["train"] // (config.eval.slow_batches * batch_size)
         )
@@ -416,13 +377,6 @@ def make_validate(
         return state, metrics, first
 
     return validate
-
-
-def evaluated_copy(config: ConfigDict, state: TrainState) -> tuple[Any, ModelState]:
-    """The parameters and model state that `eval.params` names; the only ones where there is one copy."""
-    if config.eval.params == "slow" and state.slow_model_state is not None:
-        return optimizers.slow_params(state.params), state.slow_model_state
-    return optimizers.fast_params(state.params), state.model_state
 
 
 def monitored_name(config: ConfigDict, task: Task) -> str:
@@ -486,10 +440,16 @@ def catch_signals() -> Iterator[Callable[[], bool]]:
         restore()
 
 
-def log_parameters(state: TrainState) -> None:
-    """The table of parameters."""
+def log_parameters(config: ConfigDict, state: TrainState) -> None:
+    """The table of parameters, and how many of them train where that is not all."""
     params = optimizers.fast_params(state.params)
     logging.info("%s", parameter_overview.get_parameter_overview(params, include_stats=False))
+    if optimizers.freezes(config.optimizer):
+        trained = optimizers.trained(config.optimizer, params)
+        logging.info(
+            "Training %s of %s parameters (optimizer.trainable).",
+            *(f"{parameter_overview.count_parameters(tree):,}" for tree in (trained, params)),
+        )
 
 
 def log_epoch(number: int, metrics: dict[str, float], task: Task) -> None:

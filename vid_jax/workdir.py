@@ -15,7 +15,12 @@ from vid_jax.errors import UserError
 # Keys that may differ between a run and its resumption: paths, logging and what is only reported.
 MAY_CHANGE = (
     "data.dir",
+    "data.eval_num_frames",
+    "data.eval_overlap",
     "data.source",
+    "eval.extrap_start_time",
+    "eval.output_mode",
+    "eval.score",
     "eval.smoothing_sigma",
     "train.checkpoint_every",
     "train.max_steps",
@@ -59,9 +64,14 @@ def load_config(workdir: Path) -> ConfigDict:
         config.update(_tuples(json.loads(path.read_text())))
         return config
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist; --workdir must name a folder of a run") from error
+        raise UserError(f"{path} does not exist; name the folder of a run") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it or start anew") from error
+
+
+def has_checkpoints(workdir: Path) -> bool:
+    """Whether a run in this folder would go on rather than start."""
+    return any((workdir / "checkpoints").glob("[0-9]*"))
 
 
 def record_config(config: ConfigDict, workdir: Path) -> None:
@@ -71,7 +81,7 @@ def record_config(config: ConfigDict, workdir: Path) -> None:
         UserError: the workdir was made with other values of keys that change the result.
     """
     path = workdir / "config.json"
-    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
+    if path.exists() and has_checkpoints(workdir):
         old, new = (flatten(json.loads(c.to_json())) for c in (load_config(workdir), config))
         changed = {
             key: (old.get(key), new.get(key))
@@ -93,6 +103,8 @@ def record_config(config: ConfigDict, workdir: Path) -> None:
 
 
 def _may_change(key: str, old, new) -> bool:
+    if key.startswith("init_from."):  # a resumed run does not read it; the folder may have moved
+        return bool(old) == bool(new)
     return key in MAY_CHANGE or (key == "train.epochs" and None not in (old, new) and new > old)
 
 
