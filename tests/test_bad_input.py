@@ -43,6 +43,10 @@ def error_of(arguments, capsys) -> str:
             ["model.memory_addressing='sine'", "cosine, dot"],
         ),
         (
+            [CONFIG, "--workdir=x", "--config.data.eval_num_frames=20"],
+            ["data.eval_num_frames=20", "set it to 0"],
+        ),
+        (
             [CONFIG, "--workdir=x", "--config.train.microbatch=5"],
             ["train.microbatch=5", "18", "1, 2, 3, 6, 9"],
         ),

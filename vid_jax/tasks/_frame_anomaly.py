@@ -275,6 +275,6 @@ def browse(dataset, windows: int = 12) -> dict[str, Figure]:
 
 def _caption(dataset, video: int, start: int) -> str:
     labels = dataset.labels("test", video)
-    frame = start + dataset.info.num_frames // 2
+    frame = start + dataset.info.eval_num_frames // 2
     label = "unlabelled" if labels is None else ("abnormal" if labels[frame] > 0 else "normal")
     return f"{dataset.info.videos['test'][video].name}, frame {frame + 1}: {label}"

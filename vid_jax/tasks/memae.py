@@ -48,6 +48,11 @@ def make(config: ConfigDict) -> "MemAETask":
         dtype=jnp.dtype(model.dtype),
     )
     data = config.data
+    if data.eval_num_frames:
+        raise UserError(
+            f"data.eval_num_frames={data.eval_num_frames}: a score here is of a window's middle frame, so test "
+            "windows are those of data.num_frames and data.stride; set it to 0"
+        )
     return MemAETask(
         network,
         window=(data.num_frames, *data.frame_size, data.channels),
