@@ -1,6 +1,7 @@
 """The command line: trains, evaluates and runs the models of vid_jax. README.md shows how."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +56,10 @@ def parse_flags(argv: Sequence[str]) -> flags.FlagValues:
         extra = values(given)[1:]
     # Config files and ml_collections raise whatever a wrong key, type or path happens to break.
     except Exception as error:
-        raise UserError(" ".join(str(error).split()) or repr(error)) from error
+        message = " ".join(str(error).split()) or repr(error)
+        if "Traceback" in message:  # of a config file, whose own words stand last
+            message = f"--config={texts['config']}: {re.split(r'[A-Za-z]+Error: ', message)[-1]}"
+        raise UserError(message) from error
     if extra:
         raise UserError(f"{extra[0]!r} is not a flag; flags look like --mode=train")
     missing = [f"--{name}" for name in MODES[values.mode] if values[name].value is None]

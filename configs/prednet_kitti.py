@@ -10,13 +10,14 @@ Variants, as in `--config=configs/prednet_kitti.py:extrapolate`:
     (none)       predicts the next frame; the loss is the lowest layer's error (L_0).
     all_layers   the same with the errors of all layers in the loss (L_all).
     extrapolate  15 frames, the last 5 fed back, from a trained run: --config.init_from.all=runs/kitti
+    demo         narrow, in colour, on generated pedestrians, 3 short epochs: shows the way, no result.
 """
 
 from ml_collections import ConfigDict
 
 from vid_jax import default_config
 
-VARIANTS = ("", "all_layers", "extrapolate")
+VARIANTS = ("", "all_layers", "extrapolate", "demo")
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -56,13 +57,20 @@ def get_config(variant: str = "") -> ConfigDict:
 
     config.eval.extrap_start_time = 0  # the same in an evaluation of its own; 0: none
     config.eval.score = "mean"  # of a frame's squared error: mean, std, p50, p75, p90, p95, p99
-    config.eval.output_mode = (
-        ""  # what predict writes besides: prediction, error, all, R2, Ahat0, ...
-    )
+    # What predict writes besides: prediction, error, all, or a unit such as R2 or Ahat0.
+    config.eval.output_mode = ""
 
     if variant == "all_layers":
         config.train.layer_loss_weights = (1.0, 0.1, 0.1, 0.1)
     if variant == "extrapolate":
         config.data.num_frames = config.data.eval_num_frames = 15
         config.train.extrap_start_time = config.eval.extrap_start_time = 10
+    if variant == "demo":
+        config.data.dataset = "pedestrians"
+        config.data.frame_size = (64, 80)
+        config.data.samples_per_epoch = 100
+        config.data.validation_sequences = 20
+        config.model.stack_sizes = (8, 16, 32)
+        config.train.epochs = 3
+        config.eval.extrap_start_time = 5
     return config

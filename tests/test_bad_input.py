@@ -43,6 +43,11 @@ def error_of(arguments, capsys) -> str:
             ["model.memory_addressing='sine'", "cosine, dot"],
         ),
         (
+            ["--config=configs/prednet_ped2.py:x", "--workdir=x"],
+            ["prednet_ped2.py:x", "variant 'x' is unknown; use one of cpu, demo"],
+        ),
+        (["--mode=evaluate", CONFIG, "--workdir=not_there"], ["not_there", "train first"]),
+        (
             [CONFIG, "--workdir=x", "--config.data.eval_num_frames=20"],
             ["data.eval_num_frames=20", "set it to 0"],
         ),

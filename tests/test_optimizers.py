@@ -215,3 +215,16 @@ def test_patterns_that_name_nothing_are_named(trainable, words):
     config = optimizer_config(trainable=trainable)
     with pytest.raises(UserError, match=words):
         jax.eval_shape(lambda: optimizers.create_optimizer(config).init(PARAMS))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key", "value", "message"),
+    [
+        ("step", "decay_epochs", (), "optimizer.decay_epochs is empty"),
+        ("inverse_time", "decay_rate", -0.1, "optimizer.decay_rate=-0.1 must not be negative"),
+    ],
+)
+def test_schedules_that_lack_what_they_need_are_refused(schedule, key, value, message):
+    config = optimizer_config(**{"schedule": schedule, key: value})
+    with pytest.raises(UserError, match=message):
+        optimizers.create_schedule(config, 10, 100)

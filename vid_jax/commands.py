@@ -12,6 +12,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from vid_jax import evaluate_lib, init_from, logs, optimizers, predict_lib, train_lib, workdir
+from vid_jax.errors import UserError
 from vid_jax.input_pipeline import check_source, create_dataset
 from vid_jax.tasks.base import make_task
 from vid_jax.train_state import abstract_variables
@@ -46,6 +47,8 @@ def train(config: ConfigDict, folder: Path) -> None:
 def evaluate(config: ConfigDict, folder: Path, step: int | None) -> None:
     """Evaluates a checkpoint of a workdir."""
     check(config)
+    if not folder.is_dir():
+        raise UserError(f"--workdir={folder} does not exist; train first")
     with logs.to_file(folder / "run.log"):
         log_devices()
         evaluate_lib.evaluate(config, folder, step)

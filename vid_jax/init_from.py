@@ -117,7 +117,11 @@ def _replace(tree: dict, path: list[str], new: dict) -> dict:
 
 def _sources(config: ConfigDict) -> dict[str, Path]:
     """The workdirs that are set; a whole comes before its parts."""
-    named = [(prefix, Path(workdir)) for prefix, workdir in config.init_from.items() if workdir]
+    named = [
+        (prefix, Path(workdir).expanduser())
+        for prefix, workdir in config.init_from.items()
+        if workdir
+    ]
     return dict(sorted(named, key=lambda source: (source[0] != _WHOLE, source[0])))
 
 

@@ -24,7 +24,7 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
             constant here and scaled by `hooks.Plateau`.
 
     Raises:
-        UserError: unknown schedule, or a plateau that cannot lower the rate.
+        UserError: unknown schedule, or one without what it needs.
     """
     peak = config.learning_rate
     warmup = round(config.warmup_epochs * steps_per_epoch)
@@ -33,6 +33,8 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
     elif config.schedule == "cosine":
         schedule = optax.cosine_decay_schedule(peak, max(1, total_steps - warmup))
     elif config.schedule == "step":
+        if not config.decay_epochs:
+            raise UserError("optimizer.decay_epochs is empty: optimizer.schedule=step needs epochs")
         boundaries = [round(e * steps_per_epoch) - warmup for e in config.decay_epochs]
         schedule = optax.piecewise_constant_schedule(
             peak, dict.fromkeys(boundaries, config.decay_rate)
@@ -40,6 +42,8 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
     elif config.schedule == "exponential":
         schedule = optax.exponential_decay(peak, steps_per_epoch, config.decay_rate)
     elif config.schedule == "inverse_time":
+        if config.decay_rate < 0:
+            raise UserError(f"optimizer.decay_rate={config.decay_rate} must not be negative")
 
         def schedule(step):
             return peak / (1 + config.decay_rate * step)

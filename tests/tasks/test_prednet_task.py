@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from tiny_data import write_ped
+from tiny_data import write_image, write_ped
 
 import main
-from configs import prednet_kitti, prednet_ped1, prednet_ped2
+from configs import prednet_kitti, prednet_ped1, prednet_ped2, prednet_videos
 from vid_jax.errors import UserError
 from vid_jax.tasks.base import make_task
 
@@ -133,6 +133,25 @@ def test_predict_agrees_with_evaluate_and_writes_what_it_is_asked_for(
         assert np.isfinite(output).all()
 
 
+def test_a_score_that_was_not_calibrated_is_refused(folder, tmp_path, capsys):
+    command = ["--mode=predict", f"--workdir={folder / 'run'}", f"--output={tmp_path}"]
+    command += [f"--input={folder / 'ped/Test/Test002'}", "--config.eval.score=std"]
+    assert main.main(["main.py", *command]) == 2
+    assert "calibration.json is of eval.score=p75, not of std" in capsys.readouterr().err
+
+
+def test_footage_that_stands_still(tmp_path):
+    frame = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
+    for clip in ("train/a", "train/b", "test/a"):
+        for number in range(8):
+            write_image(tmp_path / "ped" / clip / f"{number:03d}.png", frame)
+    command = ["--config=configs/prednet_videos.py:cpu", f"--workdir={tmp_path / 'run'}"]
+    assert run(command, tmp_path, train__epochs=1) == 0
+    metrics = json.loads((tmp_path / "run/evaluation/metrics.json").read_text())
+    assert metrics["prediction/baseline/copy_last/mse"] == 0
+    assert metrics["prediction/mse_over_best_trivial"] is None
+
+
 def test_extrapolation_is_fine_tuned_from_a_trained_run(folder, tmp_path):
     command = ["--config=configs/prednet_ped2.py:cpu", f"--workdir={tmp_path / 'fine'}"]
     changes = {"init_from__all": folder / "run", "train__extrap_start_time": 2}
@@ -149,6 +168,15 @@ def test_extrapolation_is_fine_tuned_from_a_trained_run(folder, tmp_path):
         ({"train.time_loss_weights": (0.0, 1.0)}, "train.time_loss_weights.*2 values.*10"),
         ({"train.layer_loss_weights": (1.0,)}, "train.layer_loss_weights.*1 values.*4"),
         ({"data.num_frames": 1}, "data.num_frames=1: .* at least 2"),
+        ({"data.eval_num_frames": 1}, "data.eval_num_frames=1: .* at least 2"),
+        ({"data.eval_overlap": 30}, "data.eval_overlap=30 .* less than the 30 frames"),
+        ({"train.extrap_start_time": 10}, "train.extrap_start_time=10 must be from 1 to 9"),
+        ({"eval.extrap_start_time": -1}, "eval.extrap_start_time=-1 must be from 1 to 29"),
+        (
+            {"model.R_filter_sizes": (0, 3, 3, 3)},
+            r"model.R_filter_sizes=\(0, 3, 3, 3\).*at least 1",
+        ),
+        ({"model.stack_sizes": (16, 0, 64)}, "model.stack_sizes: all must be at least 1"),
         ({"eval.score": "p42"}, "eval.score='p42' is unknown; use one of mean, std"),
         (
             {"eval.output_mode": "R7"},
@@ -171,7 +199,13 @@ def test_kitti_is_as_published(variant):
     assert sum(task.time_loss_weights) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("module", [prednet_ped1, prednet_ped2, prednet_kitti])
+def test_demos_are_consistent():
+    for module in (prednet_ped1, prednet_ped2, prednet_kitti):
+        make_task(module.get_config("demo"))
+    make_task(prednet_videos.get_config())
+
+
+@pytest.mark.parametrize("module", [prednet_ped1, prednet_ped2, prednet_kitti, prednet_videos])
 def test_unknown_variants_are_refused(module):
     with pytest.raises(ValueError, match="variant 'x' is unknown"):
         module.get_config("x")

@@ -7,7 +7,6 @@ bears the name is whole.
 """
 
 import collections
-import concurrent.futures
 import dataclasses
 import errno
 import hashlib
@@ -15,7 +14,6 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from vid_jax.errors import UserError
 from vid_jax.input_pipeline import locks, sources
 from vid_jax.input_pipeline.frame_files import crop_mask, resize_frame
 from vid_jax.input_pipeline.records import SourceFrame, count_frames, iterate_frames
+from vid_jax.threads import map_ahead
 
 _LAYOUT = 1  # of the files; another number makes every older store stale
 
@@ -190,7 +189,7 @@ def _write(builder, folder: Path, settings: dict, total: int) -> dict:
         (split, frame) for split in _splits(builder) for frame in iterate_frames(builder, split)
     )
     with open(folder / "frames.bin", "wb") as frame_file, open(folder / "masks.bin", "wb") as masks:
-        for row, (split, source, frame, mask) in enumerate(_map_ahead(load, items)):
+        for row, (split, source, frame, mask) in enumerate(map_ahead(load, items)):
             size = None if mask is None else mask.shape[:2]
             current = (parts[-1].split, parts[-1].name) if parts else None
             if current != (split, source.video) or source.number != numbers[-1][1] + 1:
@@ -225,16 +224,3 @@ def _name_parts(parts: list[StoredVideo], numbers: list[tuple[int, int]]) -> lis
         if count[part.split, part.name] > 1:
             part.name = f"{part.name}_{first}-{last}"
     return parts
-
-
-def _map_ahead(function: Callable, items: Iterable) -> Iterator:
-    """Maps in order on a small pool of threads, a few items ahead of what is taken."""
-    threads = min(8, os.cpu_count() or 1)
-    pending = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

@@ -150,7 +150,13 @@ def _collect(outputs: Iterable[Outputs], dataset):
             windows.starts[video].append(start)
             if masks[video] is not None:
                 pixels.update(output["error_map"][i], masks[video][frame], videos[video].name)
-            example = score, frame, output["reconstruction"][i], output["error_map"][i]
+            # Copies, as a view would keep all of its batch.
+            example = (
+                score,
+                frame,
+                output["reconstruction"][i].copy(),
+                output["error_map"][i].copy(),
+            )
             for kept, better in ((lowest, float.__lt__), (highest, float.__gt__)):
                 if video not in kept or better(score, kept[video][0]):
                     kept[video] = example

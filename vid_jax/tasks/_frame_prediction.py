@@ -5,6 +5,8 @@ Their `eval_step` gives for each window `error`, prediction minus frame, (time, 
 """
 
 import collections
+import math
+import operator
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,8 +22,9 @@ from vid_jax.metrics.prediction_quality import (
     trivial_predictions,
 )
 from vid_jax.metrics.prediction_scores import STATISTICS, error_statistics
-from vid_jax.report import Report, Table, comparison_table, joined
+from vid_jax.report import Report, comparison_table, joined
 from vid_jax.tasks._frame_anomaly import anomaly_report, baselines, test_labels
+from vid_jax.threads import map_ahead
 
 Outputs = dict[str, np.ndarray]
 
@@ -98,10 +101,11 @@ class _Predicted:
         self._masks = [dataset.masks("test", i) for i in range(len(self._videos))]
         self._reached = [0] * len(self._videos)  # frames that windows so far reach
         self._qualities: list[tuple[float, float, float]] = []
-        # By video: the score of the frame or window, where it is, its errors.
+        # The score of a frame of each video, its number, its errors.
         self._highest: dict[int, tuple[float, int, np.ndarray]] = {}
         self._lowest: dict[int, tuple[float, int, np.ndarray]] = {}
-        self._windows: dict[int, tuple[float, int, np.ndarray]] = {}
+        # The highest score in a window, its video and first frame, its errors: the window of highest and of lowest.
+        self._windows: list[tuple[float, int, int, np.ndarray]] = []
         self.statistics = [np.full((v.length, len(STATISTICS)), np.nan) for v in self._videos]
         masked = any(mask is not None for mask in self._masks)
         self.pixels = anomaly.PixelMetrics() if masked else None
@@ -130,11 +134,13 @@ class _Predicted:
                 mask = self._masks[video][start + t]
                 self.pixels.update(np.abs(error[t]).mean(-1), mask, self._videos[video].name)
             if video not in self._highest or score > self._highest[video][0]:
-                self._highest[video] = score, start + t, error[t]
+                self._highest[video] = score, start + t, error[t].copy()  # not all of its batch
             if video not in self._lowest or score < self._lowest[video][0]:
-                self._lowest[video] = score, start + t, error[t]
-        if video not in self._windows or max(scores) > self._windows[video][0]:
-            self._windows[video] = max(scores), start, error
+                self._lowest[video] = score, start + t, error[t].copy()
+        windows = sorted(
+            [*self._windows, (max(scores), video, start, error.copy())], key=operator.itemgetter(0)
+        )
+        self._windows = [windows[0], windows[-1]]
 
     @property
     def scored(self) -> list[np.ndarray]:
@@ -147,9 +153,7 @@ class _Predicted:
         return _means(self._qualities)
 
     def pictures(self, model: str) -> Report:
-        """The frames of highest and lowest score, and strips of the windows around the extremes of those."""
-        strips = sorted(self._windows.items(), key=lambda item: item[1][0])
-        shown = dict([strips[-1], strips[0]])
+        """The frames of highest and lowest score, and strips of the windows of highest and lowest score."""
         figures = {
             title: visualize.triptychs(self._examples(kept, highest_first), made="prediction")
             for title, kept, highest_first in (
@@ -158,8 +162,8 @@ class _Predicted:
             )
         }
         figures |= {
-            f"Prediction of {self._videos[v].name}": self._strip(model, v, start, error)
-            for v, (_, start, error) in shown.items()
+            f"Prediction of {self._videos[video].name}": self._strip(model, video, start, error)
+            for _, video, start, error in self._windows
         }
         return Report({}, {}, figures)
 
@@ -188,18 +192,30 @@ def _trivial(
     dataset, scored: list[np.ndarray]
 ) -> tuple[dict[str, dict[str, float]], list[np.ndarray]]:
     """Quality of each trivial prediction of the scored frames, and the statistics of the last frame's error."""
+
+    def judge(item):
+        video, number, predictions, frame = item
+        frame = frame / 255
+        error = np.square(predictions[_COPY_LAST] - frame)
+        quality = {name: frame_quality(image, frame) for name, image in predictions.items()}
+        return video, number, quality, error_statistics(error[None])[0]
+
+    def scored_predictions():
+        for video, known in enumerate(scored):
+            frames = dataset.frames("test", video)
+            for number, predictions in enumerate(trivial_predictions(frames), start=1):
+                if known[number]:
+                    yield video, number, predictions, frames[number]
+
     qualities = collections.defaultdict(list)
     copy_last = [np.full((len(known), len(STATISTICS)), np.nan) for known in scored]
-    for video, known in enumerate(scored):
-        frames = dataset.frames("test", video)
-        for number, predictions in enumerate(trivial_predictions(frames), start=1):
-            if not known[number]:
-                continue
-            frame = frames[number] / 255
-            for name, prediction in predictions.items():
-                qualities[name].append(frame_quality(prediction, frame))
-            error = predictions[_COPY_LAST] - frame
-            copy_last[video][number] = error_statistics(np.square(error)[None])[0]
+    for video, number, quality, statistics in map_ahead(judge, scored_predictions()):
+        for name, values in quality.items():
+            qualities[name].append(values)
+        copy_last[video][number] = statistics
+        logging.log_every_n_seconds(
+            logging.INFO, "Trivial predictions: video %d of %d.", 30, video + 1, len(scored)
+        )
     return {name: _means(values) for name, values in qualities.items()}, copy_last
 
 
@@ -218,24 +234,26 @@ def _quality(by_predictor: dict[str, dict[str, float]]) -> Report:
     for name, figures in trivial:
         scalars |= {f"prediction/baseline/{name}/{key}": value for key, value in figures.items()}
     best = min(figures["mse"] for _, figures in trivial)
-    scalars["prediction/mse_over_best_trivial"] = model["mse"] / best
+    scalars["prediction/mse_over_best_trivial"] = model["mse"] / best if best else math.nan
     return Report(scalars, {"Prediction": comparison_table(by_predictor, QUALITY_COLUMNS)}, {})
 
 
 def _statistics(by_method: dict[str, list[np.ndarray]], labels: list[np.ndarray]) -> Report:
-    """The frame AUC of every statistic."""
-    rows, scalars = [], {}
-    for method, statistics in by_method.items():
-        for name in STATISTICS:
-            areas = {}
-            for how in ("per_video", "raw"):
-                scores = anomaly.normalise(_column(statistics, name), how)
-                s, y = anomaly.select_frames(scores, labels)
-                areas[f"statistic/{method}/{name}/auc_micro_{how}"] = anomaly.roc_auc(y, s)
-            rows.append([method, name, *areas.values()])
-            scalars |= areas
-    header = ["method", "squared error", "AUC per-video", "AUC raw"]
-    return Report(scalars, {"Statistics of the error": Table(header, rows)}, {})
+    """The frame-level figures of every statistic."""
+    metrics = {
+        (method, name): anomaly.frame_metrics(_column(statistics, name), labels)
+        for method, statistics in by_method.items()
+        for name in STATISTICS
+    }
+    scalars = {
+        f"statistic/{method}/{name}/{key}": figures[key]
+        for (method, name), figures in metrics.items()
+        for key in anomaly.FRAME_COLUMNS
+    }
+    table = comparison_table(
+        {" ".join(key): figures for key, figures in metrics.items()}, anomaly.FRAME_COLUMNS
+    )
+    return Report(scalars, {"Statistics of the error": table}, {})
 
 
 def _classifiers(
@@ -272,6 +290,8 @@ def _extrapolation(found: _Predicted, dataset_name: str, model: str, start: int)
         "model": np.mean(found.extrapolated, axis=0),
         "last_frame_seen": np.mean(found.frozen, axis=0),
     }
+    for mse in curves.values():
+        mse[0] = np.nan  # nothing has been seen
     scalars = {
         f"extrapolation/{name}/mse_frame_{t + 1}": float(mse[t])
         for name, mse in curves.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_files import resize_frame
 from vid_jax.input_pipeline.video_reader import iterate_video
 from vid_jax.metrics.prediction_scores import STATISTICS, error_statistics
@@ -17,14 +18,18 @@ Outputs = dict[str, np.ndarray]
 
 
 def calibrate(outputs: Iterable[Outputs], score: str) -> dict:
-    """What is known of the scores and errors of training frames, to read a running score by."""
+    """What is known of the scores and errors of training frames, to read a running score by.
+
+    Of each window the second half counts: in the first the network has seen less than it will have of a video.
+    """
     scores, errors = [], []
     column = STATISTICS.index(score)
     for output in outputs:
         for error in output["error"]:
-            scores.extend(error_statistics(np.square(error[1:]))[:, column])
-            errors.extend(np.abs(error[1:]).mean(-1).max((1, 2)))
-    return calibration_of(scores, errors)
+            seen = error[max(1, len(error) // 2) :]
+            scores.extend(error_statistics(np.square(seen))[:, column])
+            errors.extend(np.abs(seen).mean(-1).max((1, 2)))
+    return calibration_of(scores, errors) | {"score": score}
 
 
 def scored_frames(
@@ -80,7 +85,7 @@ def scored_frames(
             if len(windows) == batch_size:
                 yield from flush()
     if new:
-        windows.append((np.stack([*frames][-(new + overlap) :]), new))
+        windows.append((np.stack(frames), new))
     if windows:
         yield from flush()
 
@@ -102,8 +107,13 @@ def predict(
     Writes what `write_scores` does and, if an output mode is set, output_<mode>.npy (frames, ...).
 
     Raises:
-        UserError: the video cannot be read.
+        UserError: the video cannot be read, or the calibration is of another score.
     """
+    if calibration["score"] != score:
+        raise UserError(
+            f"calibration.json is of eval.score={calibration['score']}, not of {score}; run --mode=evaluate with "
+            f"--config.eval.score={score} first"
+        )
     output.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         kept = None

@@ -31,10 +31,7 @@ def make(config: ConfigDict) -> "PredNetTask":
         UserError: sizes that do not fit each other; names the key.
     """
     model, data, train = config.model, config.data, config.train
-    if data.num_frames < 2:
-        raise UserError(
-            f"data.num_frames={data.num_frames}: the first frame is not predicted, so at least 2"
-        )
+    _check_times(config)
     stack_sizes = (data.channels, *model.stack_sizes)
     layers = len(stack_sizes)
     lengths = {
@@ -55,6 +52,8 @@ def make(config: ConfigDict) -> "PredNetTask":
                 f"{key}={tuple(values)}: {len(values)} values where model.stack_sizes and data.num_frames "
                 f"ask for {wanted}"
             )
+        if key.startswith("model.") and min((*values, *stack_sizes)) < 1:
+            raise UserError(f"{key}={tuple(values)}, model.stack_sizes: all must be at least 1")
     _check_frame_size(data.frame_size, 2 ** (layers - 1))
     if config.eval.score not in STATISTICS:
         raise UserError(
@@ -87,6 +86,26 @@ def make(config: ConfigDict) -> "PredNetTask":
         resize=data.resize,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
+
+
+def _check_times(config: ConfigDict) -> None:
+    data = config.data
+    tested = data.eval_num_frames or data.num_frames
+    for key, frames in (("num_frames", data.num_frames), ("eval_num_frames", tested)):
+        if frames < 2:
+            raise UserError(f"data.{key}={frames}: the first frame is not predicted, so at least 2")
+    if not 0 <= data.eval_overlap < tested:
+        raise UserError(
+            f"data.eval_overlap={data.eval_overlap} must be at least 0 and less than the {tested} frames of a test "
+            "window"
+        )
+    for group, frames in (("train", data.num_frames), ("eval", tested)):
+        start = config[group].extrap_start_time
+        if not 0 <= start < frames:
+            raise UserError(
+                f"{group}.extrap_start_time={start} must be from 1 to {frames - 1}, as a window has {frames} frames, "
+                "or 0 for none"
+            )
 
 
 def _check_frame_size(size: tuple[int, int], divisor: int) -> None:
