@@ -50,4 +50,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.optimizer.schedule = "cosine"
         config.train.epochs = 5
         config.train.early_stopping_patience = 0
+    if variant == "cpu":
+        config.optimizer.learning_rate = 2e-3
+        config.train.epochs = 10
     return config

@@ -6,8 +6,11 @@ The settings of prednet_ped1.py; frames are 160x240.
 
 Variants, as in `--config=configs/prednet_ped2.py:cpu`:
     (none)  3x160x240 at full width: wants an accelerator.
-    cpu     1-16-32-64 channels, 64x96 grey frames.
-    demo    the same on generated pedestrians, no download.
+    cpu     1-16-32-64 channels, 64x96 grey frames, 3,000 steps in 27 minutes on 2 cores. On Ped2 the squared error is
+            0.71 of the best trivial prediction's (the last frame's); frame AUC of the statistic that the generated
+            scene chose 0.537 beside 0.891 of 50 principal components.
+    demo    the same on generated pedestrians, no download, 1,500 steps in 15 minutes: 0.56 of the best trivial
+            prediction's squared error, frame AUC 0.725 beside 0.730 of the distance to the mean frame.
 """
 
 from ml_collections import ConfigDict
