@@ -53,7 +53,7 @@ class Times:
 
 
 def alternate(
-    sides: Sequence[Side], rounds: int, warm_up: int = 1, at_least: float = 0.5
+    sides: Sequence[Side], rounds: int, warm_up: int = 1, at_least: float = 0.5, settle: int = 0
 ) -> dict[str, Times]:
     """Runs the sides in turn, `rounds` times; sides without their package are left out, saying so.
 
@@ -62,6 +62,8 @@ def alternate(
         rounds: turns of each.
         warm_up: untimed calls of each after its first one.
         at_least: seconds of a turn; shorter work is repeated within it, and its mean counts.
+        settle: untimed calls at the start of each turn: what a side has freed before it waited, a virtual machine
+            gives back to its host, and work that is done again and again does not wait.
     """
     present = installed(sides)
     with contextlib.ExitStack() as stack:
@@ -75,7 +77,10 @@ def alternate(
         first = {name: ask(name, _take_turn, 0.0)[0] for name in workers}
         for name in [*workers] * warm_up:
             ask(name, _take_turn, 0.0)
-        turns = [{name: ask(name, _take_turn, at_least) for name in workers} for _ in range(rounds)]
+        turns = [
+            {name: ask(name, _take_turn, at_least, settle) for name in workers}
+            for _ in range(rounds)
+        ]
     return {name: Times(first[name], *zip(*(turn[name] for turn in turns))) for name in workers}
 
 
@@ -128,7 +133,9 @@ def _build(side: Side) -> None:
     _run = call(side.build, side.arguments)
 
 
-def _take_turn(at_least: float) -> tuple[float, float]:
+def _take_turn(at_least: float, settle: int = 0) -> tuple[float, float]:
+    for _ in range(settle):
+        _run()
     start, cpu_start, calls, seconds = time.perf_counter(), _cpu_seconds(), 0, -1.0
     while seconds < at_least:
         _run()

@@ -17,7 +17,7 @@ def compare(
     work: str, ours: Side, peers: Sequence[Side], limit: Side, target: str, rounds: int
 ) -> list[dict]:
     """Measures the sides in alternation; one row a side, ours first."""
-    times = alternate([ours, *peers, limit], rounds)
+    times = alternate([ours, *peers, limit], rounds, settle=1)
     return rows(work, [ours, *peers, limit], times, target)
 
 

@@ -27,6 +27,12 @@ def test_sides_alternate_after_a_first_call_and_a_warm_up(traces):
     assert all(t.first > 0 and min(t.wall) > 0 for t in times.values())
 
 
+def test_a_turn_may_begin_with_untimed_calls(traces):
+    path, lines = traces
+    alternate([recording(path, n) for n in "ab"], rounds=2, warm_up=0, at_least=0, settle=1)
+    assert [name for name, *_ in lines()] == ["a", "b"] + ["a", "a", "b", "b"] * 2
+
+
 def test_short_work_is_repeated_within_a_turn(traces):
     path, lines = traces
     times = alternate([recording(path, "a")], rounds=1, warm_up=0, at_least=0.05)
