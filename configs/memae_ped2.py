@@ -20,13 +20,10 @@ from ml_collections import ConfigDict
 
 from vid_jax import default_config
 
-VARIANTS = ("", "cpu", "demo")
-
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Returns the experiment; `variant` is one of `VARIANTS`."""
-    if variant not in VARIANTS:
-        raise ValueError(f"variant {variant!r} is unknown; use one of {', '.join(VARIANTS[1:])}")
+    """Returns the experiment; `variant` is empty, cpu or demo."""
+    default_config.check_variant(variant, "cpu", "demo")
     config = default_config.get_config()
     config.task = "memae"
 

@@ -17,13 +17,10 @@ from ml_collections import ConfigDict
 
 from vid_jax import default_config
 
-VARIANTS = ("", "all_layers", "extrapolate", "demo")
-
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Returns the experiment; `variant` is one of `VARIANTS`."""
-    if variant not in VARIANTS:
-        raise ValueError(f"variant {variant!r} is unknown; use one of {', '.join(VARIANTS[1:])}")
+    """Returns the experiment; `variant` is empty, all_layers, extrapolate or demo."""
+    default_config.check_variant(variant, "all_layers", "extrapolate", "demo")
     config = default_config.get_config()
     config.task = "prednet"
 

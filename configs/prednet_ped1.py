@@ -13,12 +13,12 @@ Variants: none, for an accelerator; cpu and demo as in prednet_ped2.py.
 from ml_collections import ConfigDict
 
 from configs import prednet_kitti
+from vid_jax import default_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """Returns the experiment; `variant` is empty, cpu or demo."""
-    if variant not in ("", "cpu", "demo"):
-        raise ValueError(f"variant {variant!r} is unknown; use one of cpu, demo")
+    default_config.check_variant(variant, "cpu", "demo")
     config = prednet_kitti.get_config()
     config.data.dataset = "pedestrians" if variant == "demo" else "ucsd_ped1"
     config.data.frame_size = (152, 232)
@@ -32,9 +32,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.schedule = "inverse_time"
     config.optimizer.decay_rate = 1e-9
 
-    config.eval.score = (
-        "p75"  # of seven the best on the generated scene's labels, by 0.001 over p50
-    )
+    # Of seven the best on the generated scene's labels, by 0.001 over p50.
+    config.eval.score = "p75"
 
     config.train.early_stopping_patience = 10
     config.train.early_stopping_min_delta = 1e-4

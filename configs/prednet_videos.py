@@ -10,12 +10,12 @@ Variants: none, for an accelerator; cpu, narrow and 64x96 grey frames.
 from ml_collections import ConfigDict
 
 from configs import prednet_ped1
+from vid_jax import default_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """Returns the experiment; `variant` is empty or cpu."""
-    if variant not in ("", "cpu"):
-        raise ValueError(f"variant {variant!r} is unknown; use cpu")
+    default_config.check_variant(variant, "cpu")
     config = prednet_ped1.get_config(variant)
     config.data.dataset = "videos"
     config.data.bad_frames = "skip"

@@ -112,6 +112,13 @@ def test_broken_config_of_a_workdir(copy_of_run, capsys):
     assert "config.json is not valid JSON" in error
 
 
+@pytest.mark.parametrize("text", [b"[1]", b'{"data": {"frame_size": "x"}}', b"\xff"])
+def test_config_of_a_workdir_that_is_of_no_run(text, tmp_path, capsys):
+    (tmp_path / "config.json").write_bytes(text)
+    error = error_of(["--mode=evaluate", f"--workdir={tmp_path}"], capsys)
+    assert f"{tmp_path / 'config.json'} is not the config of a run" in error
+
+
 def test_second_run_in_a_workdir_refuses(tiny_run, copy_of_run, capsys):
     with open(copy_of_run / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -64,6 +64,13 @@ def test_evaluation_stands_beside_its_baselines(tiny_run):
     assert np.isfinite(numbers(rows, "score")).tolist() == [False] * 2 + [True] * 7 + [False]
 
 
+def test_report_shows_timelines_last(tiny_run):
+    page = (tiny_run.workdir / "evaluation/index.html").read_text()
+    names = ("ROC_raw_scores", "Highest_scores", "Lowest_scores", "Scores_of_Test001")
+    places = [page.index(f"{name}.png") for name in names]
+    assert places == sorted(places)
+
+
 def test_event_file_has_what_tensorboard_shows(tiny_run):
     events = EventAccumulator(str(tiny_run.workdir), size_guidance={"images": 0})
     events.Reload()

@@ -8,17 +8,41 @@ from ml_collections import ConfigDict
 
 def get_config() -> ConfigDict:
     """Seed, `init_from`, `data` of videos, `optimizer`, `train` and `eval`."""
+    return _config(_videos())
+
+
+def hands() -> ConfigDict:
+    """The same with `data` of hands in depth maps, and `predict`."""
+    config = _config(_hands())
+    config.predict = ConfigDict()
+    config.predict.camera = ""  # a name or fx,fy,cx,cy,WIDTHxHEIGHT; default: the training data's
+    config.predict.com = ""  # a file of hand centres; default: the hand is detected
+    config.predict.cube = 0.0  # mm; 0: data.cube, or 200
+    return config
+
+
+def _config(data: ConfigDict) -> ConfigDict:
     config = ConfigDict()
     config.seed = 0
     config.init_from = ConfigDict({"all": ""})  # part of the network, or all: another run's workdir
-    config.data = _data()
+    config.data = data
     config.optimizer = _optimizer()
     config.train = _train()
     config.eval = _eval()
     return config
 
 
-def _data() -> ConfigDict:
+def check_variant(variant: str, *variants: str) -> None:
+    """Checks what stands behind the colon of `--config=FILE:VARIANT`; empty is always one.
+
+    Raises:
+        ValueError: it is none of `variants`.
+    """
+    if variant not in ("", *variants):
+        raise ValueError(f"variant {variant!r} is unknown; use one of {', '.join(variants)}")
+
+
+def _videos() -> ConfigDict:
     data = ConfigDict()
     data.dataset = ""
     data.source = ""  # the published archive or folder
@@ -41,11 +65,37 @@ def _data() -> ConfigDict:
     return data
 
 
+def _hands() -> ConfigDict:
+    data = ConfigDict()
+    data.dataset = ""
+    data.source = ""  # the published folder
+    data.dir = ""  # prepared data; default: TFDS's own
+    data.bad_frames = "error"  # or skip
+    data.protocol = ""  # which frames test; default: the data set's first (docs/hand_pose.md)
+    data.held_out = ""  # the test subject of leave_one_subject_out
+    data.validation = "fraction"  # of training frames; or subject, test, none
+    data.validation_fraction = 0.1
+    data.validation_subject = ""  # default: the last training subject
+    data.samples_per_epoch = 0  # crops between two validations; 0: all
+    data.center = "joint"  # of the crop: the reference joint, the centre of depth, or detector
+    data.cube = 0.0  # mm; 0: the data set's own
+    data.crop = "cube"  # or one of the boxes about the true joints (docs/hand_pose.md)
+    data.crop_size = 128  # pixels
+    data.interpolation = "nearest"  # or bilinear
+    data.augmentation = ("com", "rot", "none")  # one is drawn for each crop; also sc, rot+com ...
+    data.draws = "fresh"  # in each epoch, or fixed
+    data.shift_sigma = 5.0  # mm, of com
+    data.rotation_range = 180.0  # degrees to either side, of rot
+    data.scale_sigma = 0.02  # of sc
+    data.prior_augmentation = ("com", "rot", "none")  # of the poses that the prior is fitted on
+    return data
+
+
 def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
     optimizer.name = "adam"  # ranger, radam, adamw, sgd
     optimizer.learning_rate = 1e-3
-    optimizer.schedule = "constant"  # cosine, step, exponential, inverse_time, plateau
+    optimizer.schedule = "constant"  # cosine, step, exponential, inverse_time, plateau, staged
     optimizer.warmup_epochs = 0.0
     optimizer.decay_epochs = ()  # of the step schedule
     optimizer.decay_rate = 0.1  # of every schedule but constant and cosine
@@ -67,6 +117,7 @@ def _optimizer() -> ConfigDict:
 def _train() -> ConfigDict:
     train = ConfigDict()
     train.epochs = 100
+    train.epochs_of = ""  # a workdir: as many epochs as its validation chose, instead
     train.batch_size = 4  # over all devices
     train.batch_per_device = 0  # if set, takes the place of batch_size and scales with the devices
     train.microbatch = 0  # examples per pass; BatchNorm statistics are per pass. 0: the whole batch
@@ -81,9 +132,9 @@ def _train() -> ConfigDict:
 
 def _eval() -> ConfigDict:
     config = ConfigDict()
-    config.params = (
-        "fast"  # Lookahead's copy that picks the best checkpoint and is evaluated; or slow
-    )
+    # Lookahead's copy that picks the best checkpoint and is evaluated; or slow.
+    config.params = "fast"
+    config.checkpoint = "best"  # by validation; or latest
     config.slow_batches = 20  # training batches to recompute BatchNorm statistics for the slow copy
     config.smoothing_sigma = 0.0  # frames; smoothed figures stand beside the others. 0: none
     return config

@@ -1,4 +1,4 @@
-"""Running a trained workdir on anyone's videos."""
+"""Running a trained workdir on anyone's videos or depth maps."""
 
 import json
 from pathlib import Path
@@ -8,25 +8,25 @@ from ml_collections import ConfigDict
 
 from vid_jax.errors import UserError
 from vid_jax.evaluate_lib import restore
-from vid_jax.input_pipeline.datasets.video_files import list_videos
+from vid_jax.tasks.base import make_task
 
 
 def predict(
     config: ConfigDict, workdir: Path, source: Path, output: Path, step: int | None = None
 ) -> None:
-    """Writes a folder of results for every video of `source` into `output`.
+    """Writes a folder of results for every input of `source` into `output`.
 
     Args:
         config: the workdir's.
         workdir: the trained run.
-        source: a video, a folder of images, or a folder of either.
-        output: created; a single video's results go into it directly.
+        source: one input or a folder of them, as the task finds them.
+        output: created; a single input's results go into it directly.
         step: of the checkpoint; the best by default.
 
     Raises:
-        UserError: a video cannot be read; the others are done all the same.
+        UserError: an input cannot be read; the others are done all the same.
     """
-    videos = list_videos(source)
+    inputs = make_task(config).inputs(source)
     calibration = workdir / "calibration.json"
     if not calibration.exists():
         raise UserError(
@@ -36,12 +36,12 @@ def predict(
     eval_step = model.eval_step()
     facts = json.loads(calibration.read_text())
     failures = []
-    for name, video in videos.items():
-        folder = output if len(videos) == 1 else output / name
+    for name, path in inputs.items():
+        folder = output if len(inputs) == 1 else output / name
         try:
-            model.task.predict(eval_step, model.batch_size, video, folder, facts)
+            model.task.predict(eval_step, model.batch_size, path, folder, facts)
         except UserError as error:
             failures.append(str(error))
             logging.warning("%s", error)
     if failures:
-        raise UserError(f"{len(failures)} of {len(videos)} inputs failed; the first: {failures[0]}")
+        raise UserError(f"{len(failures)} of {len(inputs)} inputs failed; the first: {failures[0]}")

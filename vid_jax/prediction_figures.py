@@ -8,13 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from vid_jax.visualize import (
-    BASELINE_COLOURS,
-    MODEL_COLOUR,
-    THRESHOLD_COLOUR,
-    displayable,
-    style_axes,
-)
+from vid_jax.visualize import THRESHOLD_COLOUR, curve_colour, displayable, filmstrip, style_axes
 
 _CLASSES = ("normal", "abnormal")
 
@@ -47,7 +41,7 @@ def prediction_strip(
         "error in red": [_overlay(actual[t], error[t]) for t in shown],
         "absolute error": [np.asarray(error[t], np.float32) for t in shown],
     }
-    strips = {name: _join(frames) for name, frames in rows.items()}
+    strips = {name: filmstrip(frames) for name, frames in rows.items()}
     height, width = strips["actual"].shape[:2]
     strip_width = len(shown) * min(3.0, max(0.8, 12 / len(shown)))  # inches, as are those below
     strip_height = strip_width * height / width
@@ -91,7 +85,7 @@ def extrapolation_figure(
         axes.plot(
             np.arange(1, len(values) + 1),
             values,
-            color=_colour(i),
+            color=curve_colour(i),
             linewidth=1.4 if i else 2.8,
             marker="o" if len(values) <= 50 else None,
             markersize=3.5 if i else 5.5,
@@ -166,7 +160,11 @@ def importance_figure(importances: Mapping[str, Mapping[str, float]], title: str
     for i, (method, shares) in enumerate(importances.items()):
         rows = [features.index(name) + (i + 0.5) * bar - 0.4 for name in shares]
         bars = axes.barh(
-            rows, list(shares.values()), 0.9 * bar, color=_colour(i), label=method.replace("_", " ")
+            rows,
+            list(shares.values()),
+            0.9 * bar,
+            color=curve_colour(i),
+            label=method.replace("_", " "),
         )
         axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9, color="#5d6878")
     axes.set_yticks(range(len(features)), features)
@@ -177,18 +175,6 @@ def importance_figure(importances: Mapping[str, Mapping[str, float]], title: str
     axes.set_xlabel("importance")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=10)
     return figure
-
-
-def _colour(i: int) -> str:
-    return BASELINE_COLOURS[(i - 1) % len(BASELINE_COLOURS)] if i else MODEL_COLOUR
-
-
-def _join(frames: list[np.ndarray]) -> np.ndarray:
-    gap = max(1, frames[0].shape[1] // 40)
-    edge = [(0, 0), (0, gap)] + [(0, 0)] * (frames[0].ndim - 2)
-    blank = 255 if frames[0].dtype == np.uint8 else np.nan
-    strip = np.concatenate([np.pad(f, edge, constant_values=blank) for f in frames], axis=1)
-    return strip[:, :-gap]
 
 
 def _stack_of_axes(number: int, width: float, height: float) -> tuple[Figure, list[Axes]]:

@@ -103,9 +103,8 @@ def roc_figure(
     style_axes(axes, title)
     axes.plot([0, 1], [0, 1], color="#b8c0cc", linestyle=":", linewidth=1.2)
     for i, (name, (fpr, tpr)) in reversed(list(enumerate(curves.items()))):
-        colour = BASELINE_COLOURS[(i - 1) % len(BASELINE_COLOURS)] if i else MODEL_COLOUR
-        width = 1.3 if i else 2.8
-        axes.plot(fpr, tpr, color=colour, linewidth=width, label=f"{name}  {areas[name]:.3f}")
+        label = f"{name}  {areas[name]:.3f}"
+        axes.plot(fpr, tpr, color=curve_colour(i), linewidth=1.3 if i else 2.8, label=label)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_xlabel("false positive rate")
     axes.set_ylabel("true positive rate")
@@ -146,7 +145,7 @@ def triptychs(
         for panel in axes:
             panel.set_axis_off()
     for panel, name in zip(grid[0, 1:], (made, "absolute error"), strict=True):
-        panel.set_title(name, loc="left", fontsize=11)
+        panel.set_title(name, loc="right", fontsize=11)  # long titles of examples reach over
     bar = figure.colorbar(heat, ax=grid[:, 2], shrink=0.9, pad=0.02, aspect=40)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, length=0)
@@ -169,12 +168,9 @@ def contact_sheet(
     row = 12.0 / len(shown) * height / width + 0.32
     figure = Figure(figsize=(12, row * number + 0.5), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    gap = max(1, width // 40)
     for i, axes in enumerate(figure.subplots(number, 1, squeeze=False)[:, 0]):
-        frames = [displayable(windows[i, t]) for t in shown]
-        edge = [(0, 0), (0, gap)] + [(0, 0)] * (frames[0].ndim - 2)
-        strip = np.concatenate([np.pad(f, edge, constant_values=255) for f in frames], axis=1)
-        axes.imshow(strip[:, :-gap], cmap="gray", vmin=0, vmax=255)
+        strip = filmstrip([displayable(windows[i, t]) for t in shown])
+        axes.imshow(strip, cmap="gray", vmin=0, vmax=255)
         axes.set_title(captions[i], loc="left", fontsize=10, pad=3)
         axes.set_axis_off()
     return figure
@@ -262,6 +258,20 @@ def displayable(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8:
         image = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+
+
+def filmstrip(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Frames (h, w) or (h, w, 3) of one size side by side, blank between them: white in uint8, NaN in floats."""
+    gap = max(1, frames[0].shape[1] // 40)
+    edge = [(0, 0), (0, gap)] + [(0, 0)] * (frames[0].ndim - 2)
+    blank = 255 if frames[0].dtype == np.uint8 else np.nan
+    strip = np.concatenate([np.pad(f, edge, constant_values=blank) for f in frames], axis=1)
+    return strip[:, :-gap]
+
+
+def curve_colour(i: int) -> str:
+    """The model's colour for 0, the baselines' in turn from 1 on."""
+    return BASELINE_COLOURS[(i - 1) % len(BASELINE_COLOURS)] if i else MODEL_COLOUR
 
 
 def style_axes(axes: Axes, title: str) -> None:

@@ -18,10 +18,14 @@ MAY_CHANGE = (
     "data.eval_num_frames",
     "data.eval_overlap",
     "data.source",
+    "eval.checkpoint",
     "eval.extrap_start_time",
     "eval.output_mode",
     "eval.score",
     "eval.smoothing_sigma",
+    "predict.camera",
+    "predict.com",
+    "predict.cube",
     "train.checkpoint_every",
     "train.max_steps",
     "train.summaries_every",
@@ -59,14 +63,21 @@ def load_config(workdir: Path) -> ConfigDict:
         UserError: there is none.
     """
     path = workdir / "config.json"
-    config = default_config.get_config()
     try:
-        config.update(_tuples(json.loads(path.read_text())))
+        stored = _tuples(json.loads(path.read_text()))
+        hands = "crop_size" in stored["data"]
+        config = default_config.hands() if hands else default_config.get_config()
+        config.update(stored)
+        config.task, config.model  # noqa: B018 -- there is no run without
         return config
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; name the folder of a run") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it or start anew") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not the config of a run ({error}); restore it or start anew"
+        ) from error
 
 
 def has_checkpoints(workdir: Path) -> bool:

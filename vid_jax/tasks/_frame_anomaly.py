@@ -7,7 +7,7 @@ of the frame `num_frames // 2` that the score belongs to.
 import collections
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from vid_jax.input_pipeline.frame_files import resize_frame
 from vid_jax.input_pipeline.video_reader import iterate_video
 from vid_jax.metrics import anomaly
 from vid_jax.metrics.anomaly_baselines import anomaly_baselines
-from vid_jax.report import Report, comparison_table, joined, score_table
+from vid_jax.report import Report, comparison_table, score_table
 from vid_jax.tasks._scored_video import ScoredFrame, calibration_of, write_scores
 
 Outputs = dict[str, np.ndarray]
@@ -40,7 +40,7 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
     """
     windows, extremes, pixels = _collect(outputs, dataset)
     scores = _to_frames(windows.scores, windows.starts, dataset)
-    report = anomaly_report(
+    return anomaly_report(
         model,
         scores,
         lambda: {
@@ -48,11 +48,10 @@ def evaluate(outputs: Iterable[Outputs], dataset, model: str, smoothing_sigma: f
             for name, s in baselines(dataset, dataset.info.num_frames, windows.stride).items()
         },
         pixels,
+        {f"{title} scores": visualize.triptychs(found) for title, found in extremes.items()},
         dataset,
         smoothing_sigma,
     )
-    examples = {f"{title} scores": visualize.triptychs(found) for title, found in extremes.items()}
-    return joined(report, Report({}, {}, examples))
 
 
 def anomaly_report(
@@ -60,6 +59,7 @@ def anomaly_report(
     scores: list[np.ndarray],
     baseline_scores: Callable[[], dict[str, list[np.ndarray]]],
     pixels: dict[str, float],
+    pictures: Mapping[str, Figure],
     dataset,
     smoothing_sigma: float,
 ) -> Report:
@@ -70,6 +70,7 @@ def anomaly_report(
         scores: of each test video's frames, NaN where unscored.
         baseline_scores: gives those of the baselines; called only where there are labels.
         pixels: the pixel-level figures, if any.
+        pictures: shown before the timelines, which are many.
         dataset: the test videos and their labels.
         smoothing_sigma: of the figures named `_smoothed`; 0 for none.
     """
@@ -97,6 +98,7 @@ def anomaly_report(
             )
     else:
         logging.warning("The test videos have no labels: scores are written, no AUC is computed.")
+    figures |= pictures
     shown = len(videos) if labelled else _UNLABELLED_TIMELINES
     for i, (video, s, y, scaled) in enumerate(
         zip(videos, scores, labels, anomaly.normalise(scores, "per_video"))

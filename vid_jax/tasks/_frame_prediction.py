@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from absl import logging
+from matplotlib.figure import Figure
 
 from vid_jax import prediction_figures, visualize
 from vid_jax.errors import UserError
@@ -55,13 +56,14 @@ def evaluate(
     found = _Predicted(dataset, STATISTICS.index(score))
     for output in outputs:
         found.update(output)
-    trivial, copy_last = _trivial(dataset, found.scored)
+    scored = found.scored
+    trivial, copy_last = _trivial(dataset, scored)
     labels = test_labels(dataset)
 
     def baseline_scores():
         windows = baselines(dataset, num_frames=1, stride=1)
         return {f"{_COPY_LAST}_{score}": _column(copy_last, score)} | {
-            name: [np.where(known, s, np.nan) for known, s in zip(found.scored, by_video)]
+            name: [np.where(known, s, np.nan) for known, s in zip(scored, by_video)]
             for name, by_video in windows.items()
         }
 
@@ -71,6 +73,7 @@ def evaluate(
             _column(found.statistics, score),
             baseline_scores,
             found.pixels.result() if found.pixels else {},
+            found.pictures(model),
             dataset,
             smoothing_sigma,
         ),
@@ -82,7 +85,7 @@ def evaluate(
         reports.append(_classifiers(found.statistics, labels, names))
     if found.extrapolated:
         reports.append(_extrapolation(found, dataset.info.name, model, extrap_start_time))
-    return joined(*reports, found.pictures(model))
+    return joined(*reports)
 
 
 class _Predicted:
@@ -152,7 +155,7 @@ class _Predicted:
         """The means of `QUALITY` over the scored frames."""
         return _means(self._qualities)
 
-    def pictures(self, model: str) -> Report:
+    def pictures(self, model: str) -> dict[str, Figure]:
         """The frames of highest and lowest score, and strips of the windows of highest and lowest score."""
         figures = {
             title: visualize.triptychs(self._examples(kept, highest_first), made="prediction")
@@ -161,11 +164,10 @@ class _Predicted:
                 ("Lowest scores", self._lowest, False),
             )
         }
-        figures |= {
+        return figures | {
             f"Prediction of {self._videos[video].name}": self._strip(model, video, start, error)
             for _, video, start, error in self._windows
         }
-        return Report({}, {}, figures)
 
     def _examples(self, kept: dict, reverse: bool) -> list[visualize.Example]:
         ordered = sorted(kept.items(), key=lambda item: item[1][0], reverse=reverse)

@@ -63,6 +63,13 @@ class Task(Protocol):
     def calibrate(self, outputs: Iterable[dict[str, np.ndarray]]) -> dict:
         """What `predict` needs to know of the outputs of training examples, as JSON."""
 
+    def inputs(self, source: Path) -> dict[str, Path]:
+        """What `predict` can be run on in a folder or file, by name.
+
+        Raises:
+            UserError: there is nothing.
+        """
+
     def predict(
         self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict
     ) -> None:

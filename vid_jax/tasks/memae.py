@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from vid_jax import losses
 from vid_jax.errors import UserError
+from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.models.memae import ADDRESSING, MemAE
 from vid_jax.report import Report
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
@@ -136,6 +137,10 @@ class MemAETask:
         from vid_jax.tasks import _frame_anomaly
 
         return _frame_anomaly.calibrate(outputs)
+
+    def inputs(self, source: Path) -> dict[str, Path]:
+        """Videos and folders of frames."""
+        return list_videos(source)
 
     def predict(
         self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict

@@ -1,7 +1,7 @@
 """Prediction of the next frame with PredNet, and anomaly detection by the error of that prediction."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
 from vid_jax.errors import UserError
+from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.metrics.prediction_scores import STATISTICS
 from vid_jax.models.prednet import PredNet, output_names
 from vid_jax.report import Report
@@ -34,26 +35,20 @@ def make(config: ConfigDict) -> "PredNetTask":
     _check_times(config)
     stack_sizes = (data.channels, *model.stack_sizes)
     layers = len(stack_sizes)
-    lengths = {
-        "model.R_stack_sizes": (model.R_stack_sizes or stack_sizes, layers),
-        "model.A_filter_sizes": (model.A_filter_sizes, layers - 1),
-        "model.Ahat_filter_sizes": (model.Ahat_filter_sizes, layers),
-        "model.R_filter_sizes": (model.R_filter_sizes, layers),
-        "train.layer_loss_weights": (train.layer_loss_weights, layers),
-        "train.time_loss_weights": (
-            train.time_loss_weights
-            or (0.0,) + (1 / (data.num_frames - 1),) * (data.num_frames - 1),
-            data.num_frames,
-        ),
+    network = {
+        "R_stack_sizes": tuple(model.R_stack_sizes) or stack_sizes,
+        "A_filter_sizes": tuple(model.A_filter_sizes),
+        "Ahat_filter_sizes": tuple(model.Ahat_filter_sizes),
+        "R_filter_sizes": tuple(model.R_filter_sizes),
     }
-    for key, (values, wanted) in lengths.items():
-        if len(values) != wanted:
-            raise UserError(
-                f"{key}={tuple(values)}: {len(values)} values where model.stack_sizes and data.num_frames "
-                f"ask for {wanted}"
-            )
-        if key.startswith("model.") and min((*values, *stack_sizes)) < 1:
-            raise UserError(f"{key}={tuple(values)}, model.stack_sizes: all must be at least 1")
+    for name, sizes in network.items():
+        _check_length(f"model.{name}", sizes, layers - 1 if name == "A_filter_sizes" else layers)
+        if min((*sizes, *stack_sizes)) < 1:
+            raise UserError(f"model.{name}={sizes}, model.stack_sizes: all must be at least 1")
+    predicted = data.num_frames - 1
+    time_loss_weights = tuple(train.time_loss_weights) or (0.0,) + (1 / predicted,) * predicted
+    _check_length("train.layer_loss_weights", train.layer_loss_weights, layers)
+    _check_length("train.time_loss_weights", time_loss_weights, data.num_frames)
     _check_frame_size(data.frame_size, 2 ** (layers - 1))
     if config.eval.score not in STATISTICS:
         raise UserError(
@@ -64,19 +59,11 @@ def make(config: ConfigDict) -> "PredNetTask":
         raise UserError(
             f"eval.output_mode={config.eval.output_mode!r} is unknown; use one of {', '.join(modes)}"
         )
-    values = {key: tuple(values) for key, (values, _) in lengths.items()}
     return PredNetTask(
-        PredNet(
-            stack_sizes=stack_sizes,
-            **{
-                key.removeprefix("model."): value
-                for key, value in values.items()
-                if key.startswith("model.")
-            },
-        ),
+        PredNet(stack_sizes=stack_sizes, **network),
         window=(data.num_frames, *data.frame_size, data.channels),
-        layer_loss_weights=values["train.layer_loss_weights"],
-        time_loss_weights=values["train.time_loss_weights"],
+        layer_loss_weights=tuple(train.layer_loss_weights),
+        time_loss_weights=time_loss_weights,
         extrap_start_time=train.extrap_start_time,
         eval_num_frames=data.eval_num_frames or data.num_frames,
         eval_overlap=data.eval_overlap,
@@ -86,6 +73,14 @@ def make(config: ConfigDict) -> "PredNetTask":
         resize=data.resize,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
+
+
+def _check_length(key: str, values: Sequence[float], wanted: int) -> None:
+    if len(values) != wanted:
+        raise UserError(
+            f"{key}={tuple(values)}: {len(values)} values where model.stack_sizes and data.num_frames "
+            f"ask for {wanted}"
+        )
 
 
 def _check_times(config: ConfigDict) -> None:
@@ -171,7 +166,7 @@ class PredNetTask:
         `extrapolation_mse` and `frozen_mse`, of the last frame that was seen, (time,); what `eval.output_mode` names.
         """
         video = _to_unit(batch["video"])
-        extra = {"": (), "all": ("error",)}.get(self.output_mode, (self.output_mode,))
+        extra = () if self.output_mode in ("", "all") else (self.output_mode,)
         given = self._apply(params, video, None, ("prediction", "error", *extra))
         metrics = {}
         if video.shape[1] == self.window[0]:
@@ -210,6 +205,10 @@ class PredNetTask:
         from vid_jax.tasks import _predicted_video
 
         return _predicted_video.calibrate(outputs, self.score)
+
+    def inputs(self, source: Path) -> dict[str, Path]:
+        """Videos and folders of frames."""
+        return list_videos(source)
 
     def predict(
         self, eval_step, batch_size: int, source: Path, output: Path, calibration: dict

@@ -9,24 +9,17 @@ import tensorflow_datasets as tfds
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import records
 from vid_jax.input_pipeline.datasets import kitti_files
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 from vid_jax.input_pipeline.datasets.video_scan import scan_video, video_record
 from vid_jax.input_pipeline.frame_files import BadFrames
 
 
-class KittiRaw(tfds.core.GeneratorBasedBuilder):
+class KittiRaw(SourceBuilder):
     """Paths, checksums and times of KITTI's raw recordings, in the splits of PredNet; no labels.
 
     Args:
         source: the folder that holds the recordings.
-        bad_frames: "error", or "skip" to leave out what is damaged.
     """
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
-        self.source = source
-        self.bad_frames = bad_frames
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

@@ -1,7 +1,6 @@
 """Videos with published labels as TensorFlow data sets: what their builders have in common."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -10,27 +9,17 @@ from absl import logging
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import records
 from vid_jax.input_pipeline.datasets.labelled_files import LabelledVideo
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 from vid_jax.input_pipeline.datasets.video_scan import Scan, scan_video, video_record
 from vid_jax.input_pipeline.frame_files import BadFrames
 from vid_jax.input_pipeline.mask_files import read_masks
 
 
-class LabelledVideosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class LabelledVideosBuilder(SourceBuilder, skip_registration=True):
     """Paths, checksums, times, labels and mask files of videos, which stay where they are.
 
     A subclass says in `find_videos` where they are.
-
-    Args:
-        source: the folder; None where the data are prepared already.
-        bad_frames: "error", or "skip" to leave out frames, and videos, that are damaged.
     """
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
-        self.source = source
-        self.bad_frames = bad_frames
-        super().__init__(**kwargs)
 
     def find_videos(self) -> dict[str, list[LabelledVideo]]:
         """Videos of "train" and "test".

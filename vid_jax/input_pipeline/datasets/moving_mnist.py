@@ -1,16 +1,15 @@
 """Moving MNIST as a TensorFlow data set."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
 from vid_jax.input_pipeline import downloads, records
 from vid_jax.input_pipeline.datasets import moving_mnist_files
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 
 
-class MovingMnistFrames(tfds.core.GeneratorBasedBuilder):
+class MovingMnistFrames(SourceBuilder):
     """Frames of Moving MNIST in the published order, in three splits; no labels.
 
     TFDS's own `moving_mnist` shuffles the sequences and has a test split alone; this one reads
@@ -20,12 +19,6 @@ class MovingMnistFrames(tfds.core.GeneratorBasedBuilder):
         source: the published array, or its folder; None downloads it.
         bad_frames: of no effect; the array is whole or not used.
     """
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
-        self.source = source
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

@@ -1,7 +1,6 @@
 """The generated pedestrian scene as a TensorFlow data set: no download, no source."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,11 +8,12 @@ import tensorflow_datasets as tfds
 
 from vid_jax.input_pipeline import records
 from vid_jax.input_pipeline.datasets import pedestrian_scene
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 
 SEED = 0
 
 
-class Pedestrians(tfds.core.GeneratorBasedBuilder):
+class Pedestrians(SourceBuilder):
     """Frames, frame labels and pixel masks of generated videos, in the geometry of UCSD Ped2.
 
     Args:
@@ -21,9 +21,6 @@ class Pedestrians(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version(pedestrian_scene.VERSION)
-
-    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

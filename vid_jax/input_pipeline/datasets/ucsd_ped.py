@@ -8,27 +8,21 @@ import tensorflow_datasets as tfds
 
 from vid_jax.input_pipeline import downloads, records
 from vid_jax.input_pipeline.datasets import ucsd_files
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 from vid_jax.input_pipeline.frame_files import BadFrames
 
 
-class UcsdPed(tfds.core.GeneratorBasedBuilder):
+class UcsdPed(SourceBuilder):
     """Frames, frame labels and pixel masks of UCSD Ped1 ("ped1") or Ped2 ("ped2").
 
     Args:
         source: the published archive, or a folder that holds what is in it; None downloads it.
-        bad_frames: "error", or "skip" to leave out what is damaged.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="ped1", description="34 training and 36 test clips, 158x238"),
         tfds.core.BuilderConfig(name="ped2", description="16 training and 12 test clips, 240x360"),
     ]
-
-    def __init__(self, *, source: Path | None = None, bad_frames: str = "error", **kwargs):
-        self.source = source
-        self.bad_frames = bad_frames
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

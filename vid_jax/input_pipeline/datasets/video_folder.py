@@ -6,27 +6,24 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from vid_jax.input_pipeline import records
+from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 from vid_jax.input_pipeline.datasets.video_files import LabelFile, config_name, find_videos
 from vid_jax.input_pipeline.datasets.video_scan import scan_video, video_record
 from vid_jax.input_pipeline.frame_files import BadFrames
 
 
-class VideoFolder(tfds.core.GeneratorBasedBuilder):
+class VideoFolder(SourceBuilder):
     """Paths, checksums, times and labels of the videos in `train/` and `test/` of a folder.
 
     Each source folder is a data set of its own, `video_folder/<folder>_<digest of its path>`.
 
     Args:
         source: the folder; may hold `labels.csv`.
-        bad_frames: "error", or "skip" to leave out what is damaged.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-
-    def __init__(self, *, source: Path, bad_frames: str = "error", **kwargs):
-        self.source = source
-        self.bad_frames = bad_frames
-        super().__init__(config=tfds.core.BuilderConfig(name=config_name(source)), **kwargs)
+    def __init__(self, *, source: Path, **kwargs):
+        config = tfds.core.BuilderConfig(name=config_name(source))
+        super().__init__(source=source, config=config, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
