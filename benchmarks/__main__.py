@@ -18,6 +18,7 @@ FIGURES = (
     "scaling",
     "evaluation",
     "input_pipeline",
+    "hand_pipeline",
 )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from configs import deepprior_synthetic
 from configs.memae_ped2 import get_config
 from vid_jax import optimizers
 from vid_jax.errors import UserError
@@ -94,6 +95,14 @@ def test_clipping_bounds_the_gradient():
         (dict(schedule="exponential", decay_rate=0.5), {0: 1.0, 10: 0.5, 20: 0.25}),
         (dict(schedule="inverse_time", decay_rate=0.5), {0: 1.0, 2: 0.5, 18: 0.1}),
         (dict(schedule="plateau"), {0: 1.0, 99: 1.0}),
+        (
+            dict(schedule="staged", decay_rate=0.5),
+            {0: 0.1, 9: 0.1, 10: 1 / 3, 19: 1 / 3, 20: 1 / 8, 29: 1 / 8, 30: 1 / 16, 99: 2**-10},
+        ),
+        (
+            dict(schedule="staged", decay_rate=0.5, warmup_epochs=1.0),
+            {0: 0.0, 5: 0.5, 10: 0.1, 20: 1 / 3, 30: 1 / 8},
+        ),
         (dict(schedule="constant", warmup_epochs=1.0), {0: 0.0, 5: 0.5, 10: 1.0}),
         (
             dict(schedule="inverse_time", decay_rate=0.5, warmup_epochs=1.0),
@@ -107,6 +116,16 @@ def test_schedules(changes, expected):
     schedule = optimizers.create_schedule(config, steps_per_epoch=10, total_steps=100)
     for step, rate in expected.items():
         np.testing.assert_allclose(schedule(step), rate, atol=1e-6)
+
+
+def test_staged_is_the_schedule_of_deepprior():
+    """Oberweger and Lepetit: 1e-3 / 10, / 3, then times exp(-0.04 epoch), epochs counted from 1."""
+    config = deepprior_synthetic.get_config().optimizer
+    schedule = optimizers.create_schedule(config, steps_per_epoch=7, total_steps=700)
+    for epoch, rate in {1: 1e-4, 2: 1e-3 / 3, 3: 8.869e-4, 10: 6.703e-4, 100: 1.832e-5}.items():
+        steps = np.arange(7 * epoch - 7, 7 * epoch)
+        np.testing.assert_allclose([schedule(step) for step in steps], rate, rtol=2e-3)
+        np.testing.assert_allclose(jax.jit(schedule)(jnp.int32(steps[-1])), rate, rtol=2e-3)
 
 
 @pytest.mark.parametrize(("key", "name"), [("name", "adm"), ("schedule", "linear")])

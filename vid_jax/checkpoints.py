@@ -69,6 +69,16 @@ class Checkpoints:
         best = self._manager.best_step()
         return self._manager.latest_step() if best is None else best
 
+    def chosen_step(self, which: str) -> int | None:
+        """The step that `config.eval.checkpoint` names; None if there is no checkpoint.
+
+        Raises:
+            UserError: it is neither "best" nor "latest".
+        """
+        if which not in ("best", "latest"):
+            raise UserError(f"eval.checkpoint={which!r} is unknown; use best or latest")
+        return self.best_step() if which == "best" else self._manager.latest_step()
+
     def restore(self, step: int, abstract_state: Any) -> tuple[Any, dict]:
         """The state of `step`, placed as the abstract state says, and its JSON dict.
 

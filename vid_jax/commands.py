@@ -11,7 +11,17 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
-from vid_jax import evaluate_lib, init_from, logs, optimizers, predict_lib, train_lib, workdir
+from vid_jax import (
+    evaluate_lib,
+    hooks,
+    init_from,
+    logs,
+    optimizers,
+    predict_lib,
+    train_lib,
+    workdir,
+)
+from vid_jax.checkpoints import Checkpoints
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import check_source, create_dataset
 from vid_jax.tasks.base import make_task
@@ -31,6 +41,8 @@ def initialize_processes() -> None:
 
 def train(config: ConfigDict, folder: Path) -> None:
     """Trains or resumes, then evaluates the best checkpoint."""
+    if config.train.epochs_of:
+        config.train.epochs = chosen_epochs(Path(config.train.epochs_of))
     check(config)
     if not workdir.has_checkpoints(folder):
         init_from.check(config)
@@ -44,6 +56,22 @@ def train(config: ConfigDict, folder: Path) -> None:
         evaluate_lib.evaluate(config, folder)
 
 
+def chosen_epochs(folder: Path) -> int:
+    """After how many epochs the validation of a workdir's run was best.
+
+    Raises:
+        UserError: the run has no validated checkpoint.
+    """
+    mode = make_task(workdir.load_config(folder)).monitor[1]
+    with Checkpoints(folder, mode) as checkpoints:
+        best = checkpoints.best_step()
+    for row in hooks.read_log(folder / "train_log.csv"):
+        if int(row["step"]) == best:
+            logging.info("train.epochs=%s, as the validation of %s chose.", row["epoch"], folder)
+            return int(row["epoch"])
+    raise UserError(f"train.epochs_of={folder} holds no validated checkpoint; train it first")
+
+
 def evaluate(config: ConfigDict, folder: Path, step: int | None) -> None:
     """Evaluates a checkpoint of a workdir."""
     check(config)
@@ -54,8 +82,19 @@ def evaluate(config: ConfigDict, folder: Path, step: int | None) -> None:
         evaluate_lib.evaluate(config, folder, step)
 
 
-def predict(config: ConfigDict, folder: Path, source: Path, output: Path, step: int | None) -> None:
-    """Runs a workdir's model on videos."""
+def predict(
+    config: ConfigDict,
+    folder: Path,
+    source: Path,
+    output: Path,
+    step: int | None,
+    camera: str | None,
+) -> None:
+    """Runs a workdir's model on videos or depth maps."""
+    if camera:
+        if "predict" not in config:
+            raise UserError(f"--camera={camera}: {config.task} needs no camera")
+        config.predict.camera = camera
     make_task(config)
     log_devices()
     predict_lib.predict(config, folder, source, output, step)

@@ -89,8 +89,7 @@ def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Repo
     folder = workdir / "evaluation"
     title = f"{config.task} on {dataset.info.name}"
     note = (
-        f"Step {model.step} of {workdir.name}, frames of {'x'.join(map(str, dataset.info.frame_size))}; "
-        "settings in config.json."
+        f"Step {model.step} of {workdir.name}, {dataset.info.description}; settings in config.json."
     )
     write_report(report, folder, title, [note])
     for name, table in report.tables.items():

@@ -83,15 +83,21 @@ def restore(hooks: Iterable[Hook], meta: dict) -> None:
             hook.restore(meta[hook.name])
 
 
+def read_log(path: Path) -> list[dict[str, str]]:
+    """The rows of a train_log.csv; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
 class CsvLog(Hook):
     """train_log.csv: one row an epoch; rows after the step that a run resumes from are dropped."""
 
     def __init__(self, path: Path, resumed_step: int):
         self._path = path
         if path.exists():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= resumed_step]
-            self._write(rows)
+            self._write([row for row in read_log(path) if int(row["step"]) <= resumed_step])
 
     def on_epoch(self, epoch: Epoch) -> None:
         row = {"step": epoch.step, "epoch": epoch.number} | epoch.metrics

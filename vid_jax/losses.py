@@ -1,6 +1,7 @@
 """Losses and the statistics that are logged beside them: pure functions of arrays, one value an example."""
 
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
 
 
@@ -9,6 +10,29 @@ def squared_error(
 ) -> Float[Array, " batch"]:
     """Mean over all elements of each example of the squared difference."""
     return _mean_over_example(jnp.square(prediction - target))
+
+
+def l2(
+    prediction: Float[Array, "batch coordinates"], target: Float[Array, "batch coordinates"]
+) -> Float[Array, " batch"]:
+    """Sum over the coordinates of the squared difference (DeepPrior, equation 1)."""
+    return jnp.square(prediction - target).sum(-1)
+
+
+def l1(
+    prediction: Float[Array, "batch coordinates"], target: Float[Array, "batch coordinates"]
+) -> Float[Array, " batch"]:
+    """Sum over the coordinates of the absolute difference."""
+    return jnp.abs(prediction - target).sum(-1)
+
+
+def huber(
+    prediction: Float[Array, "batch coordinates"],
+    target: Float[Array, "batch coordinates"],
+    delta: float = 0.1,
+) -> Float[Array, " batch"]:
+    """Sum over the coordinates of half the square of differences up to `delta`, and of what is linear beyond."""
+    return optax.losses.huber_loss(prediction, target, delta=delta).sum(-1)
 
 
 def attention_entropy(weights: Float[Array, "batch *queries slots"]) -> Float[Array, " batch"]:

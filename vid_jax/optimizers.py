@@ -3,6 +3,7 @@
 import re
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 from ml_collections import ConfigDict
@@ -10,7 +11,7 @@ from ml_collections import ConfigDict
 from vid_jax.errors import UserError
 
 OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "step", "exponential", "inverse_time", "plateau")
+SCHEDULES = ("constant", "cosine", "step", "exponential", "inverse_time", "plateau", "staged")
 _EVERYTHING = (".*",)
 
 
@@ -21,7 +22,8 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
         config: `optimizer` group: learning_rate, schedule, warmup_epochs (linear, before the schedule). Schedules are
             constant; cosine, to 0 at the end; step, times decay_rate at each of decay_epochs; exponential, times
             decay_rate every epoch; inverse_time, divided by 1 + decay_rate * step (Keras's decay); plateau,
-            constant here and scaled by `hooks.Plateau`.
+            constant here and scaled by `hooks.Plateau`; staged, a tenth and a third of the rate in the first two
+            epochs, then times decay_rate ** epoch (DeepPrior++ with exp(-0.04)).
 
     Raises:
         UserError: unknown schedule, or one without what it needs.
@@ -47,6 +49,13 @@ def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) 
 
         def schedule(step):
             return peak / (1 + config.decay_rate * step)
+
+    elif config.schedule == "staged":
+
+        def schedule(step):
+            epoch = 1 + step // steps_per_epoch
+            stages = [epoch == 1, epoch == 2]
+            return peak * jnp.select(stages, [1 / 10, 1 / 3], config.decay_rate**epoch)
 
     elif config.schedule == "plateau":
         _check_plateau(config)

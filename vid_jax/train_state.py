@@ -102,7 +102,7 @@ def evaluated_copy(config: ConfigDict, state: TrainState) -> tuple[Any, ModelSta
 def restore_evaluated(
     config: ConfigDict, task: Task, workdir: Path, mesh: Mesh, step: int | None = None
 ) -> tuple[int, Any, ModelState]:
-    """Step and `evaluated_copy` of a workdir's best checkpoint, or of that of a given step.
+    """Step and `evaluated_copy` of the checkpoint that `eval.checkpoint` names, or of that of a given step.
 
     Raises:
         UserError: there is no checkpoint, or it is damaged.
@@ -110,7 +110,7 @@ def restore_evaluated(
     optimizer = optimizers.create_optimizer(config.optimizer)
     abstract_state = abstract(make_init(config, task, optimizer, mesh), mesh)
     with Checkpoints(workdir, task.monitor[1]) as checkpoints:
-        step = checkpoints.best_step() if step is None else step
+        step = checkpoints.chosen_step(config.eval.checkpoint) if step is None else step
         if step is None:
             raise UserError(f"{checkpoints.folder} holds no checkpoint; train first")
         state, _ = checkpoints.restore(step, abstract_state)

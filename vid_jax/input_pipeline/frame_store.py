@@ -2,27 +2,23 @@
 
 `<data dir>/frame_store/<data set>-<settings>/` holds `frames.bin` (frames, height, width, channels)
 uint8, `masks.bin` (the published masks of each video in turn, one byte a pixel), `labels.npy`,
-`timestamps.npy` and `index.json`. It is written beside its final name and then renamed, so what
-bears the name is whole.
+`timestamps.npy` and `index.json`.
 """
 
 import collections
 import dataclasses
-import errno
-import hashlib
 import json
 import math
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 from absl import logging
 
 from vid_jax.errors import UserError
-from vid_jax.input_pipeline import locks, sources
 from vid_jax.input_pipeline.frame_files import crop_mask, resize_frame
 from vid_jax.input_pipeline.records import SourceFrame, count_frames, iterate_frames
+from vid_jax.input_pipeline.stores import open_store
 from vid_jax.threads import map_ahead
 
 _LAYOUT = 1  # of the files; another number makes every older store stale
@@ -109,60 +105,21 @@ def open_frame_store(builder, config) -> FrameStore:
     settings = {"frame_size": list(data.frame_size), "channels": data.channels, "layout": _LAYOUT}
     if data.resize != "stretch":
         settings["resize"] = data.resize
-    made_from = [builder.info.full_name, builder.info.metadata.get("source_fingerprint"), settings]
-    fingerprint = _digest(made_from)
-    name = "_".join(builder.info.full_name.split("/")[:-1])
-    folder = sources.data_root(data) / "frame_store" / f"{name}-{_digest(settings)[:8]}"
-    with locks.exclusive(folder.with_name(f".{folder.name}.lock")):
-        if not _is_current(folder, fingerprint):
-            if folder.exists():
-                logging.info("the frame store %s is stale or damaged and is built again", folder)
-                shutil.rmtree(folder)
-            _build(builder, folder, settings, fingerprint)
+
+    def shape() -> tuple[int, ...]:
+        total = sum(count_frames(builder, split) for split in _splits(builder))
+        return total, *data.frame_size, data.channels
+
+    folder = open_store(
+        builder,
+        data,
+        "frame_store",
+        settings,
+        ("frames.bin", np.uint8),
+        lambda: (math.prod(shape()), f"{shape()[0]:,} frames"),
+        lambda folder: _write(builder, folder, settings, shape()[0]) | {"shape": shape()},
+    )
     return FrameStore(folder)
-
-
-def _digest(value) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
-
-
-def _is_current(folder: Path, fingerprint: str) -> bool:
-    try:
-        index = json.loads((folder / "index.json").read_text())
-        size = (folder / "frames.bin").stat().st_size
-    except (OSError, ValueError):
-        return False
-    return index["fingerprint"] == fingerprint and size == math.prod(index["shape"])
-
-
-def _build(builder, folder: Path, settings: dict, fingerprint: str) -> None:
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    total = sum(count_frames(builder, split) for split in _splits(builder))
-    shape = (total, *settings["frame_size"], settings["channels"])
-    need = math.prod(shape)
-    free = shutil.disk_usage(partial).free
-    full = (
-        f"{partial.parent} needs {need:,} bytes for {total:,} frames and {free:,} are free; make "
-        "room, shrink config.data.frame_size or name another folder: --config.data.dir=FOLDER"
-    )
-    if need > free:
-        raise UserError(full)
-    logging.info(
-        "building the frame store %s: %s frames, %.2f GB", folder, f"{total:,}", need / 1e9
-    )
-    try:
-        index = _write(builder, partial, settings, total)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        shutil.rmtree(partial)
-        raise UserError(full) from error
-    index |= {"name": "/".join(builder.info.full_name.split("/")[:-1]), "shape": shape}
-    index |= {"fingerprint": fingerprint, "settings": settings}
-    (partial / "index.json").write_text(json.dumps(index, indent=1))
-    partial.rename(folder)
 
 
 def _splits(builder) -> list[str]:

@@ -12,8 +12,13 @@ from vid_jax.errors import UserError
 from vid_jax.input_pipeline import locks, sources
 from vid_jax.input_pipeline.datasets import shanghaitech
 from vid_jax.input_pipeline.datasets.avenue import Avenue
+from vid_jax.input_pipeline.datasets.fhad import Fhad
+from vid_jax.input_pipeline.datasets.hands import Hands
+from vid_jax.input_pipeline.datasets.icvl import Icvl
 from vid_jax.input_pipeline.datasets.kitti_raw import KittiRaw
 from vid_jax.input_pipeline.datasets.moving_mnist import MovingMnistFrames
+from vid_jax.input_pipeline.datasets.msra15 import Msra15
+from vid_jax.input_pipeline.datasets.nyu import Nyu
 from vid_jax.input_pipeline.datasets.pedestrians import Pedestrians
 from vid_jax.input_pipeline.datasets.repacked_frames import RepackedFrames
 from vid_jax.input_pipeline.datasets.ucsd_ped import UcsdPed
@@ -23,9 +28,16 @@ from vid_jax.input_pipeline.tensorflow_cpu import tf, tfds
 # Of each data set its builder and, where that has several, the configuration by `config.data`.
 _BUILDERS = {
     "avenue": (Avenue, lambda data: data.labels or "masks"),
+    "fhad": (Fhad, None),
     "frames": (RepackedFrames, None),
+    "hands": (Hands, lambda data: "poses"),
+    "hands_gestures": (Hands, lambda data: "gestures"),
+    "hands_small": (Hands, lambda data: "small"),
+    "icvl": (Icvl, None),
     "kitti": (KittiRaw, None),
     "moving_mnist": (MovingMnistFrames, None),
+    "msra15": (Msra15, None),
+    "nyu": (Nyu, None),
     "pedestrians": (Pedestrians, None),
     "shanghaitech": (shanghaitech.Shanghaitech, lambda data: shanghaitech.config_name(data.scene)),
     "ucsd_ped1": (UcsdPed, lambda data: "ped1"),

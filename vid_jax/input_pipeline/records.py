@@ -61,7 +61,7 @@ def count_frames(builder: tfds.core.DatasetBuilder, split: str) -> int:
     """Number of frames that `iterate_frames` gives."""
     if builder.info.metadata["kind"] == "frames":
         return builder.info.splits[split].num_examples
-    return sum(len(record["labels"]) for record in _records(builder, split))
+    return sum(len(record["labels"]) for record in iterate_records(builder, split))
 
 
 def iterate_frames(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[SourceFrame]:
@@ -71,11 +71,12 @@ def iterate_frames(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[So
         UserError: a video is no longer what it was when the data set was prepared.
     """
     from_record = {"frames": _published_frame, "videos": _frames_of_video}
-    for record in _records(builder, split):
+    for record in iterate_records(builder, split):
         yield from from_record[builder.info.metadata["kind"]](record)
 
 
-def _records(builder: tfds.core.DatasetBuilder, split: str):
+def iterate_records(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[dict]:
+    """All records of a split, in the published order."""
     read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     return builder.as_dataset(split=split, read_config=read).as_numpy_iterator()
 

@@ -1,33 +1,13 @@
-"""Data sets by name, and the checks of `config.data` that need no TensorFlow."""
+"""Data sets by name, where they are, and the checks of `config.data` that need no TensorFlow."""
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from vid_jax.errors import UserError
-from vid_jax.input_pipeline.datasets import (
-    avenue_files,
-    kitti_files,
-    moving_mnist_files,
-    repacked_files,
-    shanghaitech_files,
-    ucsd_files,
-    video_files,
-)
+from vid_jax.input_pipeline import hand_sources, video_sources
 
-# By name, the check of a source's layout from its path and `config.data`; None without a source.
-DATASETS: dict[str, Callable | None] = {
-    "avenue": lambda source, data: avenue_files.find_videos(source, data.labels or "masks"),
-    "frames": lambda source, _: repacked_files.find_videos(source),
-    "kitti": lambda source, _: kitti_files.find_recordings(source),
-    "moving_mnist": lambda source, _: moving_mnist_files.open_sequences(source),
-    "pedestrians": None,
-    "shanghaitech": lambda source, data: shanghaitech_files.find_videos(source, data.scene),
-    "ucsd_ped1": lambda source, _: _check_ucsd(source, "ped1"),
-    "ucsd_ped2": lambda source, _: _check_ucsd(source, "ped2"),
-    "videos": lambda source, _: video_files.find_videos(source),
-}
+DATASETS = video_sources.DATASETS | hand_sources.DATASETS
 
 # What a source holds that has no other name than its folder's.
 _PARTS = {
@@ -44,7 +24,15 @@ def check_source(config) -> None:
             otherwise.
     """
     data = config.data
-    _check_values(data)
+    kind = hand_sources if holds_hands(data) else video_sources
+
+    def require(ok: bool, key: str, wanted: str) -> None:
+        if not ok:
+            raise UserError(f"config.data.{key}={data[key]!r}: must be {wanted}")
+
+    require(data.dataset in kind.DATASETS, "dataset", "one of " + ", ".join(kind.DATASETS))
+    kind.check_values(data, require)
+    require(data.bad_frames in ("error", "skip"), "bad_frames", "'error' or 'skip'")
     if data.dataset in _PARTS and not data.source:
         raise UserError(
             "config.data.source is empty: --config.data.source=FOLDER names the folder that holds "
@@ -61,41 +49,9 @@ def check_source(config) -> None:
     check_layout(source, data)
 
 
-def _check_ucsd(source: Path, ped: str) -> None:
-    if source.is_dir():  # else an archive
-        ucsd_files.find_root(source, ped)
-
-
-def _check_values(data) -> None:
-    def require(ok: bool, key: str, wanted: str) -> None:
-        if not ok:
-            raise UserError(f"config.data.{key}={data[key]!r}: must be {wanted}")
-
-    require(data.dataset in DATASETS, "dataset", "one of " + ", ".join(DATASETS))
-    label_sets = avenue_files.LABEL_SETS if data.dataset == "avenue" else ()
-    wanted = " or ".join(label_sets) or f"empty: {data.dataset} has one set of labels"
-    require(data.labels in ("", *label_sets), "labels", wanted)
-    scenes = shanghaitech_files.SCENES if data.dataset == "shanghaitech" else 0
-    wanted = f"0 for all, or 1 to {scenes}" if scenes else "0: only shanghaitech has scenes"
-    require(0 <= data.scene <= scenes, "scene", wanted)
-    require(len(data.frame_size) == 2 and min(data.frame_size) > 0, "frame_size", "(height, width)")
-    require(data.channels in (1, 3), "channels", "1 (grey) or 3 (RGB)")
-    require(data.num_frames > 0, "num_frames", "at least 1")
-    require(data.stride > 0, "stride", "at least 1")
-    require(0 <= data.flip_probability <= 1, "flip_probability", "between 0 and 1")
-    require(data.bad_frames in ("error", "skip"), "bad_frames", "'error' or 'skip'")
-    require(data.samples_per_epoch >= 0, "samples_per_epoch", "at least 1, or 0 for all windows")
-    require(data.eval_num_frames >= 0, "eval_num_frames", "at least 1, or 0 for num_frames")
-    require(
-        0 <= data.eval_overlap < max(data.eval_num_frames, 1),
-        "eval_overlap",
-        "at least 0 and less than config.data.eval_num_frames",
-    )
-    require(data.resize in ("stretch", "crop"), "resize", "'stretch' or 'crop'")
-    choices = ("shortest_video", "fraction")
-    require(data.validation in choices, "validation", "'shortest_video' or 'fraction'")
-    require(0 < data.validation_fraction < 1, "validation_fraction", "between 0 and 1")
-    require(data.validation_sequences >= 0, "validation_sequences", "at least 1, or 0 for all")
+def holds_hands(data) -> bool:
+    """Whether a config's data are depth maps of hands, rather than video."""
+    return "crop_size" in data
 
 
 def source_path(data) -> Path:

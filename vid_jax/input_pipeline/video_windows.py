@@ -1,23 +1,18 @@
 """Windows of consecutive frames in batches: the training stream, and each split once in order."""
 
-import atexit
 import dataclasses
 import functools
 import hashlib
 import math
-import weakref
 from collections.abc import Callable, Iterator
-from typing import ClassVar
 
-import jax
 import numpy as np
 from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_store import FrameStore
+from vid_jax.input_pipeline.streams import Shares, Stream, shuffled
 from vid_jax.input_pipeline.tensorflow_cpu import tf
-
-_READERS = 4  # batches that are read at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +49,11 @@ class DatasetInfo:
     def steps_per_epoch(self) -> int:
         return -(-self.samples_per_epoch // self.batch_size)
 
+    @property
+    def description(self) -> str:
+        """What a report's reader should know of the examples."""
+        return f"frames of {self.frame_size[0]}x{self.frame_size[1]}"
+
 
 class VideoWindows:
     """Windows (frames, height, width, channels) uint8 of a frame store.
@@ -83,13 +83,8 @@ class VideoWindows:
         process_count: int | None = None,
     ):
         data = config.data
-        index = jax.process_index() if process_index is None else process_index
-        count = jax.process_count() if process_count is None else process_count
-        if batch_size % count:
-            raise UserError(
-                f"config.train.batch_size={batch_size}: no multiple of {count} processes"
-            )
-        self._process = index, count
+        self._shares = Shares(process_index, process_count)
+        self._shares.check(batch_size)
         self._store = store
         self._seed = config.seed
         self._flip_probability = data.flip_probability
@@ -117,13 +112,10 @@ class VideoWindows:
     def train_batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         """This process's batches {"video": (b, t, h, w, c) uint8} from a step on, without end."""
         rows = tf.constant(self._rows("train"))
-        local = self._slice(self.info.batch_size)
+        local = self._shares.of(self.info.batch_size)
 
         def place(position):
-            permutation, within = position // len(rows), position % len(rows)
-            window = tf.random.experimental.index_shuffle(
-                within, [self._seed, permutation], max_index=len(rows) - 1
-            )
+            window = shuffled(position, len(rows), self._seed)
             draw = tf.random.stateless_uniform((), [self._seed, position])
             return window, draw < self._flip_probability
 
@@ -132,7 +124,7 @@ class VideoWindows:
             windows, flips = tf.map_fn(place, positions, fn_output_signature=(tf.int64, tf.bool))
             return {"video": self._read("train", tf.gather(rows, windows), flips)}
 
-        return _Stream(tf.data.Dataset.range(start_step, tf.int64.max), batch)
+        return Stream(tf.data.Dataset.range(start_step, tf.int64.max), batch)
 
     def eval_batches(
         self, split: str, batch_size: int | None = None, every: int = 1
@@ -152,7 +144,7 @@ class VideoWindows:
         """
         batch_size = batch_size or self.info.batch_size
         windows, rows = self._windows[split][::every], tf.constant(self._rows(split)[::every])
-        local = self._slice(batch_size)
+        local = self._shares.of(batch_size)
         steps = -(-len(windows) // batch_size)
 
         def batch(step):
@@ -166,7 +158,7 @@ class VideoWindows:
                 "start": start,
             }
 
-        return _Stream(tf.data.Dataset.range(steps), batch)
+        return Stream(tf.data.Dataset.range(steps), batch)
 
     def frames(self, split: str, video_index: int) -> np.ndarray:
         """Frames (n, h, w, c) uint8 of a video, memory-mapped."""
@@ -180,11 +172,6 @@ class VideoWindows:
     def masks(self, split: str, video_index: int) -> np.ndarray | None:
         """Pixel masks (n, height, width) bool at the published size, memory-mapped, or None."""
         return self._store.masks(self.info.videos[split][video_index].start)
-
-    def _slice(self, batch_size: int) -> np.ndarray:
-        """The positions within a global batch that this process reads."""
-        index, count = self._process
-        return np.arange(batch_size * index // count, batch_size * (index + 1) // count)
 
     def _rows(self, split: str) -> np.ndarray:
         """The row of the frame store at which each window of a split begins."""
@@ -203,32 +190,6 @@ class VideoWindows:
         windows = tf.numpy_function(read, [rows, flips], tf.uint8, stateful=False)
         shape = (num_frames, *self.info.frame_size, self.info.channels)
         return tf.ensure_shape(windows, (None, *shape))
-
-
-class _Stream(Iterator[dict[str, np.ndarray]]):
-    """Batches that are read ahead; all are closed before the interpreter goes.
-
-    A reader that still runs then would wait for the interpreter's lock, and the interpreter for it.
-    """
-
-    open_streams: ClassVar = weakref.WeakSet()
-
-    def __init__(self, steps: tf.data.Dataset, batch: Callable):
-        batches = steps.map(batch, num_parallel_calls=_READERS, deterministic=True)
-        self._batches = batches.prefetch(2).as_numpy_iterator()
-        self.open_streams.add(self)
-
-    def __next__(self) -> dict[str, np.ndarray]:
-        return next(self._batches)
-
-    def close(self) -> None:
-        self._batches = iter(())
-
-
-@atexit.register
-def _close_streams() -> None:
-    for stream in tuple(_Stream.open_streams):
-        stream.close()
 
 
 def _rows_of(video: Video) -> slice:

@@ -3,16 +3,15 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from absl import logging
 
 from vid_jax import visualize
 from vid_jax.metrics import anomaly
 from vid_jax.report import score_table, write_csv
+from vid_jax.tasks._video_writer import VideoWriter
 
 # Time in seconds, frame as it came, score and error map, which frames at the ends may lack.
 ScoredFrame = tuple[float | None, np.ndarray, float | None, np.ndarray | None]
@@ -44,7 +43,7 @@ def write_scores(
     scale = 0.5 / max(alarm - low, 1e-12)
     output.mkdir(parents=True, exist_ok=True)
     times, scores = [], []
-    with _VideoWriter(output / "annotated.mp4") as video:
+    with VideoWriter(output / "annotated.mp4") as video:
         for time, frame, score, error in frames:
             times.append(time)
             scores.append(np.nan if score is None else score)
@@ -86,32 +85,3 @@ def write_scores(
         int(np.sum(scores > alarm)),
         output,
     )
-
-
-class _VideoWriter:
-    """H.264 in MP4 with each frame at its own time."""
-
-    _CLOCK = 90_000  # ticks a second
-
-    def __init__(self, path: Path):
-        self._container = av.open(str(path), "w")
-        self._stream = None
-
-    def __enter__(self) -> "_VideoWriter":
-        return self
-
-    def write(self, frame: np.ndarray, seconds: float) -> None:
-        if self._stream is None:
-            self._stream = self._container.add_stream("libx264", rate=30)
-            self._stream.height, self._stream.width = frame.shape[:2]
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.codec_context.time_base = Fraction(1, self._CLOCK)
-        image = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        image.pts = round(seconds * self._CLOCK)
-        image.time_base = self._stream.codec_context.time_base
-        self._container.mux(self._stream.encode(image))
-
-    def __exit__(self, *exception) -> None:
-        if self._stream is not None:
-            self._container.mux(self._stream.encode())
-        self._container.close()

@@ -1,0 +1,140 @@
+"""The tables of the field on any data set of hands: crop size, augmentation, fixed against fresh draws.
+
+python -m benchmarks.pose_ablation --workdir=runs/ablation
+
+Small by default: the demo's network and frames. Any other experiment: --config=FILE:VARIANT, and --config.KEY=VALUE as
+of main.py. What is trained already is read again, so that the same command goes on where it stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.results import positive, publish, run
+from vid_jax import pose_prior
+from vid_jax.command_line import parse_flags
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline import create_dataset
+from vid_jax.tasks._hand_crops import CropSettings
+
+_MAIN = Path(__file__).parents[1] / "main.py"
+_SAMPLES = 20_000  # poses whose range is tabled
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """Trainings of one experiment with different values of some keys."""
+
+    config: str
+    flags: Sequence[str]
+    folder: Path
+    seeds: int
+
+    def errors(self, name: str, changes: Mapping[str, object]) -> list[float]:
+        """The test error in mm for each seed."""
+        found = []
+        for seed in range(self.seeds):
+            workdir = self.folder / f"{name}-seed{seed}"
+            metrics = workdir / "evaluation" / "metrics.json"
+            if not metrics.exists():
+                command = [
+                    sys.executable,
+                    str(_MAIN),
+                    *self._flags(changes | {"seed": seed}),
+                    f"--workdir={workdir}",
+                ]
+                if subprocess.run(command).returncode:
+                    raise UserError(f"{workdir}: the training failed, see above")
+            found.append(json.loads(metrics.read_text())["mean_error_mm"])
+        return found
+
+    def ranges(self, changes: Mapping[str, object]) -> tuple[str, str]:
+        """From where to where the normalised joints and the coordinates of the prior reach."""
+        config = parse_flags(["main.py", *self._flags(changes), f"--workdir={self.folder}"]).config
+        settings = CropSettings.of(config)
+        poses = pose_prior.sample_poses(
+            create_dataset(config, config.train.batch_size).fields("train"),
+            settings.camera,
+            settings.prior_modes,
+            settings.ranges,
+            _SAMPLES,
+            config.seed,
+        )
+        prior = pose_prior.fit(poses, config.model.prior_components)
+        coordinates = (poses - prior["mean"]) @ prior["components"].T
+        return tuple(f"{x.min():.2f} to {x.max():.2f}" for x in (poses, coordinates))
+
+    def _flags(self, changes: Mapping[str, object]) -> list[str]:
+        given = [f"--config.{key}={value}" for key, value in changes.items()]
+        return [f"--config={self.config}", *self.flags, *given]
+
+
+def main() -> None:
+    """Trains and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--config", default="configs/deepprior_synthetic.py:demo")
+    parser.add_argument("--workdir", type=Path, required=True, help="folder of all runs")
+    parser.add_argument("--seeds", type=positive, default=1)
+    parser.add_argument("--cubes", type=positive, nargs="*", default=[180, 200, 220], help="mm")
+    parser.add_argument("--augmentations", nargs="*", default=["none", "com,rot,none"])
+    parser.add_argument("--prior_augmentations", nargs="*", default=["none", "com,rot,none"])
+    parser.add_argument(
+        "--draws", nargs="*", choices=("fixed", "fresh"), default=["fixed", "fresh"]
+    )
+    parser.add_argument("--json", type=Path, metavar="FOLDER", help="write the tables there too")
+    arguments, flags = parser.parse_known_args()
+    runs = Runs(arguments.config, flags, arguments.workdir, arguments.seeds)
+    tables = {
+        "crop size": [_crop_size(runs, cube) for cube in arguments.cubes],
+        "augmentation": [
+            _augmentation(runs, training, prior)
+            for training in arguments.augmentations
+            for prior in arguments.prior_augmentations
+        ],
+        "draws": [_draws(runs, draws) for draws in arguments.draws],
+    }
+    for name, rows in tables.items():
+        if rows:
+            file = arguments.json and arguments.json / f"{name.replace(' ', '_')}.json"
+            publish(f"Hand pose by {name}, {arguments.config}", rows, file)
+
+
+def _crop_size(runs: Runs, cube: int) -> dict:
+    changes = {"data.cube": float(cube)}
+    joints, coordinates = runs.ranges(changes)
+    errors = runs.errors(f"cube{cube}", changes)
+    return {"cube, mm": cube, "range of y": joints, "range of PCA": coordinates} | _summary(errors)
+
+
+def _augmentation(runs: Runs, training: str, prior: str) -> dict:
+    changes = {"data.augmentation": _modes(training), "data.prior_augmentation": _modes(prior)}
+    errors = runs.errors(f"train-{training}-prior-{prior}", changes)
+    return {"training": training, "prior": prior} | _summary(errors)
+
+
+def _draws(runs: Runs, draws: str) -> dict:
+    return {"draws": draws} | _summary(runs.errors(f"draws-{draws}", {"data.draws": draws}))
+
+
+def _modes(text: str) -> str:
+    return repr(tuple(text.split(",")))
+
+
+def _summary(errors: Sequence[float]) -> dict:
+    """Mean and standard deviation over the seeds."""
+    spread = statistics.stdev(errors) if len(errors) > 1 else None
+    return {
+        "mean error, mm": statistics.mean(errors),
+        "spread": spread,
+        "seeds": len(errors),
+        "errors": list(errors),
+    }
+
+
+if __name__ == "__main__":
+    run(main)

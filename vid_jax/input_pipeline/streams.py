@@ -1,0 +1,78 @@
+"""What data sets of any kind deal out alike: the order of training, a process's share, batches that are read ahead."""
+
+import atexit
+import weakref
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from vid_jax.errors import UserError
+from vid_jax.input_pipeline.tensorflow_cpu import tf
+
+_READERS = 4  # batches that are read at the same time
+
+
+class Shares:
+    """The positions within global batches that a process reads: a contiguous slice of each.
+
+    Args:
+        process_index, process_count: JAX's own by default.
+    """
+
+    def __init__(self, process_index: int | None = None, process_count: int | None = None):
+        self._index = jax.process_index() if process_index is None else process_index
+        self._count = jax.process_count() if process_count is None else process_count
+
+    def check(self, batch_size: int) -> None:
+        """Raises a UserError where the processes do not divide a batch."""
+        if batch_size % self._count:
+            raise UserError(
+                f"config.train.batch_size={batch_size}: no multiple of {self._count} processes"
+            )
+
+    def of(self, batch_size: int) -> np.ndarray:
+        """This process's positions in a batch."""
+        return np.arange(
+            batch_size * self._index // self._count, batch_size * (self._index + 1) // self._count
+        )
+
+
+def shuffled(position: tf.Tensor, examples: int, seed: int) -> tf.Tensor:
+    """The example at a position of the training stream, one permutation of all after another.
+
+    A pure function of seed and position, so that any step can be resumed at once.
+    """
+    permutation, within = position // examples, position % examples
+    return tf.random.experimental.index_shuffle(within, [seed, permutation], max_index=examples - 1)
+
+
+class Stream(Iterator[dict[str, np.ndarray]]):
+    """Batches that are read ahead; all are closed before the interpreter goes.
+
+    A reader that still runs then would wait for the interpreter's lock, and the interpreter for it.
+
+    Args:
+        steps: numbers of batches.
+        batch: a batch from its number, of TensorFlow's tensors.
+    """
+
+    open_streams: ClassVar = weakref.WeakSet()
+
+    def __init__(self, steps: tf.data.Dataset, batch: Callable):
+        batches = steps.map(batch, num_parallel_calls=_READERS, deterministic=True)
+        self._batches = batches.prefetch(2).as_numpy_iterator()
+        self.open_streams.add(self)
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        return next(self._batches)
+
+    def close(self) -> None:
+        self._batches = iter(())
+
+
+@atexit.register
+def _close_streams() -> None:
+    for stream in tuple(Stream.open_streams):
+        stream.close()
