@@ -18,6 +18,7 @@ FIGURES = (
     "scaling",
     "evaluation",
     "input_pipeline",
+    "generated_hands",
     "hand_pipeline",
 )
 

@@ -1,13 +1,14 @@
 """What is asked of DeepPrior++: a config, its arithmetic, and its peers."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from benchmarks.alternation import Side
 from configs import deepprior_msra15
+from vid_jax.errors import UserError
 from vid_jax.tasks.base import make_task
 
 TARGET = ">= 1.0, aim 1.3"
@@ -17,6 +18,18 @@ FRAME_SIZES = ((128, 128),)
 GROWTH = {"data.crop_size": (0.5, 1, 2), "train.batch_size": (0.5, 1, 2)}
 
 _HIDDEN = 1024
+
+
+def of_frame_size(size: Sequence[int]) -> dict[str, Any]:
+    """The config key of the size of a crop, which is square.
+
+    Raises:
+        UserError: the size is not.
+    """
+    height, width = size
+    if height != width:
+        raise UserError(f"a crop of {height}x{width}: crops of hands are square")
+    return {"data.crop_size": height}
 
 
 def make_config(variant: str = "", changes: Mapping[str, Any] | None = None) -> ConfigDict:

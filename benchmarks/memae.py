@@ -1,7 +1,7 @@
 """What is asked of MemAE: a config, its arithmetic, and its peers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -24,6 +24,11 @@ GROWTH = {
 _STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))  # time, height, width
 _DIVISORS = (8, 16, 16)
 _TAPS = 27
+
+
+def of_frame_size(size: Sequence[int]) -> dict[str, Any]:
+    """The config key of the frame size."""
+    return {"data.frame_size": tuple(size)}
 
 
 def make_config(variant: str = "", changes: Mapping[str, Any] | None = None) -> ConfigDict:

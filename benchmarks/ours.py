@@ -30,7 +30,7 @@ class Experiment:
         rng = np.random.default_rng(0)
         spec = self.task.batch_spec(train_lib.global_batch_size(self.config))
         return {
-            name: rng.integers(0, 256, array.shape).astype(array.dtype)
+            name: rng.integers(1, 256, array.shape).astype(array.dtype)
             for name, array in spec.items()
         }
 
@@ -89,7 +89,7 @@ def scoring(config: str) -> Callable[[], dict[str, np.ndarray]]:
     experiment = assemble(config)
     eval_step = experiment.untrained_model().eval_step()
     batch = experiment.batch()
-    batch["mask"] = np.ones(len(batch["video"]), np.float32)
+    batch["mask"] = np.ones(len(next(iter(batch.values()))), np.float32)
     return lambda: eval_step(batch)
 
 

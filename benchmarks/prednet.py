@@ -1,7 +1,7 @@
 """What is asked of PredNet: a config, its arithmetic, and its peers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -15,6 +15,11 @@ SIZE = {"data.frame_size": (128, 160), "train.batch_size": 4}
 SMALL_SIZE = {"data.frame_size": (32, 40), "train.batch_size": 4}
 FRAME_SIZES = ((128, 160),)
 GROWTH = {"data.num_frames": (0.5, 1, 2)}
+
+
+def of_frame_size(size: Sequence[int]) -> dict[str, Any]:
+    """The config key of the frame size."""
+    return {"data.frame_size": tuple(size)}
 
 
 def make_config(variant: str = "", changes: Mapping[str, Any] | None = None) -> ConfigDict:

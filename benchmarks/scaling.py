@@ -33,10 +33,11 @@ def sweeps(system: System, changes: Mapping[str, Any]) -> dict[str, list[Side]]:
         key: [systems.our_training(system, config, name) for name, config in settings(key).items()]
         for key in system.GROWTH
     }
-    quantities["data.num_frames, compilation"] = [
-        systems.our_compilation(config, name)
-        for name, config in settings("data.num_frames").items()
-    ]
+    if "num_frames" in base.data:
+        quantities["data.num_frames, compilation"] = [
+            systems.our_compilation(config, name)
+            for name, config in settings("data.num_frames").items()
+        ]
     most = max(DEVICES)
     batch_size = most * -(-base.train.batch_size // most)  # so that all devices share it evenly
     shared = system.make_config("", {**changes, "train.batch_size": batch_size})
@@ -89,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for system in systems.chosen(arguments):
-        changes = systems.size_changes(arguments, system.SMALL_SIZE)
+        changes = systems.size_changes(arguments, system, system.SMALL_SIZE)
         work = system.describe(system.make_config("", changes))
         for quantity, sides in sweeps(system, changes).items():
             rows += growth(work, quantity, sides, alternate(sides, arguments.rounds))

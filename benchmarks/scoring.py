@@ -34,7 +34,7 @@ def main() -> None:
     rows = []
     for system in systems.chosen(arguments):
         for size in arguments.frame_size or system.FRAME_SIZES:
-            changes = system.SIZE | {"data.frame_size": tuple(size)}
+            changes = {**system.SIZE, **system.of_frame_size(size)}
             if arguments.batch_size:
                 changes["train.batch_size"] = arguments.batch_size
             rows += measure(system, system.make_config("", changes), arguments.rounds)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ml_collections import ConfigDict
 
-from benchmarks import memae, prednet
+from benchmarks import deepprior, memae, prednet
 from benchmarks.alternation import Side
 from benchmarks.results import positive
 
@@ -19,6 +19,9 @@ class System(Protocol):
     SMALL_SIZE: Mapping[str, Any]  # and from which its growth is
     FRAME_SIZES: Sequence[tuple[int, int]]  # that are scored
     GROWTH: Mapping[str, Sequence[float]]  # config keys, and what they are multiplied by
+
+    def of_frame_size(self, size: Sequence[int]) -> dict[str, Any]:
+        """Config keys, and their values for frames of that height and width."""
 
     def make_config(
         self, variant: str = "", changes: Mapping[str, Any] | None = None
@@ -44,7 +47,11 @@ class System(Protocol):
         """The scores in PyTorch."""
 
 
-SYSTEMS: Mapping[str, System] = {"memae": memae, "prednet": prednet}
+SYSTEMS: Mapping[str, System] = {
+    "deepprior": deepprior,
+    "memae": memae,
+    "prednet": prednet,
+}
 
 
 def our_training(
@@ -84,11 +91,13 @@ def add_size_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch_size", type=positive)
 
 
-def size_changes(arguments: argparse.Namespace, default: Mapping[str, Any]) -> dict[str, Any]:
+def size_changes(
+    arguments: argparse.Namespace, system: System, default: Mapping[str, Any]
+) -> dict[str, Any]:
     """The config keys that those flags stand for; where a flag is not given, `default` holds."""
     changes = dict(default)
     if arguments.frame_size:
-        changes["data.frame_size"] = tuple(arguments.frame_size)
+        changes |= system.of_frame_size(arguments.frame_size)
     if arguments.batch_size:
         changes["train.batch_size"] = arguments.batch_size
     return changes

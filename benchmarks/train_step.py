@@ -31,7 +31,7 @@ def main() -> None:
     rows = [
         row
         for system in systems.chosen(arguments)
-        for config in system.training_configs(systems.size_changes(arguments, system.SIZE))
+        for config in system.training_configs(systems.size_changes(arguments, system, system.SIZE))
         for row in measure(system, config, arguments.rounds)
     ]
     results.publish("Training step", rows, arguments.json)

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+import main
 from vid_jax.cameras import CAMERAS
 from vid_jax.errors import UserError
 from vid_jax.hand_joints import NYU_EVALUATED, SKELETONS
@@ -145,3 +146,21 @@ def test_run_shows_the_table_and_writes_the_report(tmp_path, caplog):
     worst = np.linalg.norm(prediction - truth, axis=-1).argmax(axis=1)
     assert [row["worst joint"] for row in rows] == [SKELETONS["nyu"].joints[j] for j in worst]
     assert [row["frame"] for row in rows] == [str(i) for i in range(1, 31)]
+
+
+@pytest.mark.parametrize("coordinates", ["uvd", "xyz"])
+def test_from_the_command_line(tmp_path, coordinates, capsys):
+    prediction, truth = example()
+    source, labels = write(tmp_path, prediction, truth, coordinates)
+    flags = [f"--input={source}", f"--truth={labels}", f"--output={tmp_path / 'out'}"]
+    command = ["main.py", "--mode=score", "--camera=nyu", f"--coordinates={coordinates}", *flags]
+    assert main.main(command) == 0
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert metrics["mean_error_mm"] == comparable(pose_metrics(prediction, truth)["mean_error_mm"])
+
+
+def test_an_unknown_camera_from_the_command_line(tmp_path, capsys):
+    source, labels = write(tmp_path, *example())
+    flags = [f"--input={source}", f"--truth={labels}"]
+    assert main.main(["main.py", "--mode=score", "--camera=nikon", *flags]) == 2
+    assert "error: camera 'nikon' is unknown; use one of fhad," in capsys.readouterr().err

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from benchmarks import (
+    deepprior,
     evaluation,
     input_pipeline,
     memae,
@@ -19,6 +20,7 @@ from benchmarks import (
 )
 from benchmarks.alternation import Times, alternate
 from benchmarks.generated_videos import use_generated_videos
+from vid_jax.errors import UserError
 
 TINY = {
     "model.channels": (2, 2, 3, 4),
@@ -37,6 +39,12 @@ TINY_PREDNET = {
     "data.num_frames": 4,
     "data.frame_size": (8, 16),
     "train.batch_size": 1,
+}
+TINY_DEEPPRIOR = {
+    "model.widths": (4, 8),
+    "model.blocks": 1,
+    "data.crop_size": 16,
+    "train.batch_size": 2,
 }
 
 
@@ -80,6 +88,7 @@ def test_unknown_keys_are_refused(system):
     [
         (memae, TINY, "MemAE 8x16x16, float32, batch 1"),
         (prednet, TINY_PREDNET, "PredNet 4x8x16x3, float32, batch 1"),
+        (deepprior, TINY_DEEPPRIOR, "DeepPrior++ 16x16, shared_preactivation, float32, batch 2"),
     ],
 )
 def test_ours_is_measured_without_a_peer(figure, system, changes, work, without_torch):
@@ -106,16 +115,23 @@ def sizes_measured(flags):
     systems.add_size_arguments(parser)
     arguments = parser.parse_args(flags)
     return [
-        (config.task, config.data.frame_size, config.train.batch_size)
+        (
+            config.task,
+            config.data.get("frame_size", config.data.get("crop_size")),
+            config.train.batch_size,
+        )
         for system in systems.chosen(arguments)
-        for config in system.training_configs(systems.size_changes(arguments, system.SIZE))
+        for config in system.training_configs(systems.size_changes(arguments, system, system.SIZE))
     ]
 
 
 def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
     small = ("memae", (80, 128), 2)
     memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
-    assert sizes_measured([]) == [*memae_sizes, ("prednet", (128, 160), 4)]
+    hands = [("hand_pose", 128, 32)] * 2  # both layouts
+    assert sizes_measured([]) == [*hands, *memae_sizes, ("prednet", (128, 160), 4)]
+    with pytest.raises(UserError, match="square"):
+        sizes_measured(["--systems=deepprior", "--frame_size", "16", "24"])
     assert sizes_measured(["--systems", "memae"]) == memae_sizes
     flags = ["--systems=prednet", "--frame_size", "16", "24", "--batch_size=3"]
     assert sizes_measured(flags) == [("prednet", (16, 24), 3)]
