@@ -239,3 +239,23 @@ def test_collapse_of_the_memory_is_said(tiny_run, tmp_path, capsys):
     assert main.main(tiny_run.flags(tmp_path, **changes)) == 0
     assert "100% of the queries have no slot" in capsys.readouterr().err
     assert json.loads((tmp_path / "evaluation/metrics.json").read_text())["step"] == 3
+
+
+def test_a_camera_for_videos(tiny_run, tmp_path, capsys):
+    flags = [f"--workdir={tiny_run.workdir}", f"--input={tmp_path}", f"--output={tmp_path}"]
+    error = error_of(["--mode=predict", "--camera=nyu", *flags], capsys)
+    assert error == "error: --camera=nyu: memae needs no camera"
+
+
+def test_unknown_checkpoint_to_evaluate(tiny_run, capsys):
+    flags = [f"--workdir={tiny_run.workdir}", "--config.eval.checkpoint=first"]
+    error = error_of(["--mode=evaluate", *flags], capsys)
+    assert error == "error: eval.checkpoint='first' is unknown; use best or latest"
+
+
+def test_as_many_epochs_as_a_run_that_never_validated(tiny_run, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(tiny_run.workdir / "config.json", other)
+    error = error_of(tiny_run.flags(tmp_path / "run", train__epochs_of=other)[1:], capsys)
+    assert f"train.epochs_of={other} holds no validated checkpoint" in error

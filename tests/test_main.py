@@ -11,6 +11,7 @@ from tiny_data import frame_image, write_image, write_video
 
 import main
 from vid_jax import workdir_config
+from vid_jax.hooks import read_log
 
 
 def read_csv(path):
@@ -237,3 +238,14 @@ def test_gap_in_the_numbering_is_named(tiny_run, tmp_path, capsys):
     assert main.main(tiny_run.flags(tmp_path / "run", **changes)) == 2
     assert "Train001" in capsys.readouterr().err
     write_image(source / "Train/Train001/005.tif", frame_image("Train001", 5))
+
+
+def test_as_many_epochs_as_the_validation_of_another_run_chose(tiny_run, tmp_path):
+    best = min(read_log(tiny_run.workdir / "train_log.csv"), key=lambda row: float(row["val/loss"]))
+    workdir = tmp_path / "run"
+    flags = tiny_run.flags(
+        workdir, train__epochs_of=tiny_run.workdir, eval__checkpoint="latest", train__epochs=7
+    )
+    assert main.main(flags) == 0
+    assert read_log(workdir / "train_log.csv")[-1]["epoch"] == best["epoch"]
+    assert tiny_run.metrics(workdir)["step"] == int(best["step"])
