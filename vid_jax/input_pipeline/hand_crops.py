@@ -13,7 +13,7 @@ from vid_jax.hand_joints import Skeleton
 from vid_jax.input_pipeline.crop_store import CropStore
 from vid_jax.input_pipeline.hand_protocols import PROTOCOLS, split_frames
 from vid_jax.input_pipeline.hand_sources import skeleton_name
-from vid_jax.input_pipeline.streams import Shares, Stream, shuffled
+from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 FIELDS = ("joints", "com", "cube", "scale", "offset")  # of a crop, beside its depth
@@ -95,16 +95,14 @@ class HandCrops:
         0 where draws are fixed.
         """
         rows = tf.constant(self._rows["train"])
-        local = self._shares.of(self.info.batch_size)
 
-        def batch(step):
-            positions = step * self.info.batch_size + local
+        def batch(positions):
             within = tf.map_fn(lambda p: shuffled(p, len(rows), self._seed), positions)
             epoch = tf.cast(positions // len(rows), tf.int32)
             crops = self._read(tf.gather(rows, within))
             return crops | {"epoch": epoch if self._fresh else tf.zeros_like(epoch)}
 
-        return Stream(tf.data.Dataset.range(start_step, tf.int64.max), batch)
+        return training_stream(start_step, self.info.batch_size, self._shares, batch)
 
     def eval_batches(
         self, split: str, batch_size: int | None = None, every: int = 1
@@ -120,17 +118,14 @@ class HandCrops:
             This process's slice, as of `train_batches` with epoch 0, and "mask" (b,) float32 that is 0 where a
             crop is padding.
         """
-        batch_size = batch_size or self.info.batch_size
         rows = tf.constant(self._rows[split][::every])
-        local = self._shares.of(batch_size)
 
-        def batch(step):
-            positions = step * batch_size + local
-            crops = self._read(tf.gather(rows, tf.minimum(positions, len(rows) - 1)))
-            mask = tf.cast(positions < len(rows), tf.float32)
-            return crops | {"epoch": tf.zeros_like(crops["index"]), "mask": mask}
+        def batch(numbers):
+            crops = self._read(tf.gather(rows, numbers))
+            return crops | {"epoch": tf.zeros_like(crops["index"])}
 
-        return Stream(tf.data.Dataset.range(-(-len(rows) // batch_size)), batch)
+        size = batch_size or self.info.batch_size
+        return evaluation_stream(len(rows), size, self._shares, batch)
 
     def fields(self, split: str) -> dict[str, np.ndarray]:
         """What is known of each frame of a split, see `CropStore.fields`; "index" is its row in the store."""

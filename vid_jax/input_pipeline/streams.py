@@ -72,6 +72,32 @@ class Stream(Iterator[dict[str, np.ndarray]]):
         self._batches = iter(())
 
 
+def training_stream(
+    start_step: int, batch_size: int, shares: Shares, batch: Callable[[tf.Tensor], dict]
+) -> Stream:
+    """Batches from a step on, without end; `batch` makes one of its positions in the training stream."""
+    local = shares.of(batch_size)
+    steps = tf.data.Dataset.range(start_step, tf.int64.max)
+    return Stream(steps, lambda step: batch(step * batch_size + local))
+
+
+def evaluation_stream(
+    examples: int, batch_size: int, shares: Shares, batch: Callable[[tf.Tensor], dict]
+) -> Stream:
+    """Every example once, in order; `batch` makes a batch of their numbers.
+
+    The last batch is padded with its last example to the full size; "mask" (b,) float32 is 0 where it is.
+    """
+    local = shares.of(batch_size)
+
+    def masked(step):
+        positions = step * batch_size + local
+        mask = tf.cast(positions < examples, tf.float32)
+        return batch(tf.minimum(positions, examples - 1)) | {"mask": mask}
+
+    return Stream(tf.data.Dataset.range(-(-examples // batch_size)), masked)
+
+
 @atexit.register
 def _close_streams() -> None:
     for stream in tuple(Stream.open_streams):

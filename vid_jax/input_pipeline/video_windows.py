@@ -11,7 +11,7 @@ from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_store import FrameStore
-from vid_jax.input_pipeline.streams import Shares, Stream, shuffled
+from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 
@@ -112,19 +112,17 @@ class VideoWindows:
     def train_batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         """This process's batches {"video": (b, t, h, w, c) uint8} from a step on, without end."""
         rows = tf.constant(self._rows("train"))
-        local = self._shares.of(self.info.batch_size)
 
         def place(position):
             window = shuffled(position, len(rows), self._seed)
             draw = tf.random.stateless_uniform((), [self._seed, position])
             return window, draw < self._flip_probability
 
-        def batch(step):
-            positions = step * self.info.batch_size + local
+        def batch(positions):
             windows, flips = tf.map_fn(place, positions, fn_output_signature=(tf.int64, tf.bool))
             return {"video": self._read("train", tf.gather(rows, windows), flips)}
 
-        return Stream(tf.data.Dataset.range(start_step, tf.int64.max), batch)
+        return training_stream(start_step, self.info.batch_size, self._shares, batch)
 
     def eval_batches(
         self, split: str, batch_size: int | None = None, every: int = 1
@@ -142,23 +140,18 @@ class VideoWindows:
             padding, "video_index" (b,) int32 and "start" (b,) int32, the first frame of the window
             within its video.
         """
-        batch_size = batch_size or self.info.batch_size
         windows, rows = self._windows[split][::every], tf.constant(self._rows(split)[::every])
-        local = self._shares.of(batch_size)
-        steps = -(-len(windows) // batch_size)
 
-        def batch(step):
-            positions = step * batch_size + local
-            window = tf.minimum(positions, len(windows) - 1)
+        def batch(window):
             video_index, start = tf.unstack(tf.gather(windows.astype(np.int32), window), axis=1)
             return {
                 "video": self._read(split, tf.gather(rows, window), tf.zeros_like(window, tf.bool)),
-                "mask": tf.cast(positions < len(windows), tf.float32),
                 "video_index": video_index,
                 "start": start,
             }
 
-        return Stream(tf.data.Dataset.range(steps), batch)
+        size = batch_size or self.info.batch_size
+        return evaluation_stream(len(windows), size, self._shares, batch)
 
     def frames(self, split: str, video_index: int) -> np.ndarray:
         """Frames (n, h, w, c) uint8 of a video, memory-mapped."""
