@@ -86,6 +86,8 @@ class CropSettings:
 
     def augmented(self, batch: Batch) -> Hands:
         """The crops, each changed by its own draw."""
+        if set(self.modes) == {"none"}:
+            return hands_of(batch)
         draws = draw_batch(self.seed, batch["index"], batch["epoch"], self.modes, self.ranges)
         return augmented(hands_of(batch), draws, self.camera)
 
