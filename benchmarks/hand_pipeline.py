@@ -24,6 +24,7 @@ PUBLISHED_FRAMES = 105_459
 def make_config(folder: Path, changes: Mapping[str, Any] | None = None) -> ConfigDict:
     """Crops of 128x128 about the centre of depth, augmented by default, of the files in `folder`."""
     config = deepprior_synthetic.get_config()
+    config.data.validation = "fraction"  # the subject is one
     config.data.dataset = "fhad"
     config.data.source, config.data.dir = str(folder / "published"), str(folder / "prepared")
     config.lock()

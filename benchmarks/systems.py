@@ -48,9 +48,9 @@ class System(Protocol):
 
 
 SYSTEMS: Mapping[str, System] = {
-    "deepprior": deepprior,
     "memae": memae,
     "prednet": prednet,
+    "deepprior": deepprior,
 }
 
 

@@ -309,7 +309,7 @@ def test_the_loss_is_of_the_coordinates_of_a_fixed_prior(folder, dataset, loss):
 
 @pytest.mark.parametrize("changes", [{"prior_components": 0}, {"prior_trainable": True}])
 def test_the_loss_is_of_the_pose_where_there_is_no_fixed_prior(folder, dataset, changes):
-    changes = {f"model__{key}": value for key, value in changes.items()}
+    changes = {f"model__{key}": value for key, value in changes.items()} | {"train__loss": "l2"}
     task, params, state, batch = fitted(folder, dataset, **changes)
     value, _ = jax.jit(task.loss)(params, state, batch, jax.random.key(0))
     _, pose, joints = in_batch_statistics(task, params, state, batch)

@@ -159,7 +159,7 @@ def _hold_out(train, test, data, fields, seed: int) -> tuple[np.ndarray, np.ndar
     if data.validation == "none":  # what is watched is training data
         return train, train[:: max(1, round(1 / data.validation_fraction))]
     if data.validation == "subject":
-        subjects = np.unique(fields["subject"][train])
+        subjects = np.unique(fields["subject"][train]).tolist()
         subject = data.validation_subject or subjects[-1]
         if subject not in subjects or len(subjects) < 2:
             raise UserError(
