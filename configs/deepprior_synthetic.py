@@ -6,8 +6,9 @@ Follows Oberweger and Lepetit, "DeepPrior++" (ICCV Workshops 2017), with the han
 
 Variants, as in `--config=configs/deepprior_synthetic.py:demo`:
     (none)  DeepPrior++ at full width, 100 epochs: wants an accelerator.
-    cpu     a smaller DeepPrior++ that trains within 30 minutes on 2 cores.
-    demo    the same on fewer frames, some minutes.
+    cpu     a smaller DeepPrior++ and 64x64 crops, 27 minutes on 2 cores: 23.0 mm, beside 23.3 of the nearest training
+            pose and 62.8 of the mean pose. It was to reach 10.
+    demo    the same for 10 epochs of 3,900 frames: under 2 minutes, 31.6 mm, beside 26.9 and 62.5.
 """
 
 from ml_collections import ConfigDict
