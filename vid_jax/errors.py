@@ -1,4 +1,6 @@
-"""The one exception that means "the user can mend this"."""
+"""The one exception that means "the user can mend this", and how its line names several things."""
+
+from collections.abc import Sequence
 
 
 class UserError(Exception):
@@ -10,3 +12,9 @@ class UserError(Exception):
 
 class Interrupted(Exception):
     """A run was asked to stop and has saved its state; `main.py` exits with status 130."""
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more

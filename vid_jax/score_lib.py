@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from vid_jax import visualize
-from vid_jax.errors import UserError
+from vid_jax.errors import UserError, some
 from vid_jax.metrics import anomaly
 from vid_jax.metrics.ucsd_labels import ranges_to_labels
 from vid_jax.report import Report, Table, comparison_table, format_table, score_table, write_report
@@ -99,7 +99,9 @@ def _match(
         for have, lack, path in ((wanted, by_name, input_path), (by_name, wanted, truth_path)):
             missing = [track.name for key, track in have.items() if key not in lack]
             if missing:
-                raise UserError(f"{path} has nothing for {_list(missing)}; add it, or leave it out")
+                raise UserError(
+                    f"{path} has nothing for {some(missing, 3)}; add it, or leave it out"
+                )
         logging.info("%d videos matched by name", len(wanted))
         return [(track.name, by_name[key].values, track) for key, track in wanted.items()]
     if len(scores) != len(truth):
@@ -153,8 +155,3 @@ def _frame_labels(
     if not np.isin(values, (-1, 0, 1)).all():
         raise UserError(f"{where}: labels must be 0, 1 or -1 (unlabelled)")
     return values.astype(np.int8)
-
-
-def _list(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(map(str, names[:most]))
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

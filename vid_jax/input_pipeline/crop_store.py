@@ -19,7 +19,7 @@ from vid_jax.input_pipeline.hand_crop import crop
 from vid_jax.input_pipeline.hand_detector import com_in_cube, detect_hand
 from vid_jax.input_pipeline.hand_sources import skeleton_name
 from vid_jax.input_pipeline.records import iterate_records
-from vid_jax.input_pipeline.stores import open_store
+from vid_jax.input_pipeline.stores import open_store, read_rows
 from vid_jax.threads import map_ahead
 
 _LAYOUT = 1  # of the files; another number makes every older store stale
@@ -58,17 +58,9 @@ class CropStore:
         self.skeleton = SKELETONS[skeleton_name(dataset)]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Crops (len(rows), size, size) uint16 mm.
-
-        Not by way of the memory map, whose pages would add up in this process.
-        """
+        """Crops (len(rows), size, size) uint16 mm, read past the memory map."""
         crops = np.empty((len(rows), *self.crops.shape[1:]), np.uint16)
-        with open(self.folder / "crops.bin", "rb", buffering=0) as file:
-            for row, crop_ in zip(rows, crops, strict=True):
-                file.seek(int(row) * crop_.nbytes)
-                if file.readinto(crop_) != crop_.nbytes:
-                    raise UserError(f"{self.folder} is truncated; delete it to have it built again")
-        return crops
+        return read_rows(self.folder / "crops.bin", rows, self.crops[0].nbytes, crops)
 
 
 def open_crop_store(builder, config) -> CropStore:

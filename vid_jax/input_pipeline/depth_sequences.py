@@ -1,7 +1,6 @@
 """Sequences of depth maps as files, and text files of where the hand is in them."""
 
 import functools
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.hand_files import read_lines
 from vid_jax.input_pipeline.depth_files import DepthMap, check_depth, read_depth
+from vid_jax.input_pipeline.frame_files import by_number, last_number
 from vid_jax.input_pipeline.mask_files import load_npy
 
 DEPTH_SUFFIXES = (".bin", ".npy", ".png")
@@ -47,7 +47,7 @@ def list_depth_frames(source: Path) -> list[DepthFrame]:
     if len(paths) > 1:
         return [
             DepthFrame(number, path, functools.partial(read_depth, path))
-            for number, path in _by_number(paths).items()
+            for number, path in by_number(paths).items()
         ]
     (path,) = paths
     if path.suffix.lower() == ".npy" and (depth := load_npy(path, mmap_mode="r")).ndim == 3:
@@ -55,7 +55,7 @@ def list_depth_frames(source: Path) -> list[DepthFrame]:
             DepthFrame(row + 1, path, functools.partial(_read_row, depth, row, path))
             for row in range(len(depth))
         ]
-    number = _number(path)
+    number = last_number(path)
     number = 1 if number is None else number
     return [DepthFrame(number, path, functools.partial(read_depth, path))]
 
@@ -95,23 +95,6 @@ def read_centres(path: Path, frames: Sequence[DepthFrame]) -> list[np.ndarray | 
     if len(known) < len(names):
         raise UserError(f"{path}: a frame is there twice; its lines must be of one sequence")
     return [known.get(frame.number, known.get(frame.path.stem)) for frame in frames]
-
-
-def _by_number(paths: Sequence[Path]) -> dict[int, Path]:
-    numbered: dict[int, Path] = {}
-    for path in paths:
-        number = _number(path)
-        if number is None:
-            raise UserError(f"{path}: no number in the name; frames are ordered by it")
-        if number in numbered:
-            raise UserError(f"{path}: frame {number} is there twice, {numbered[number].name} too")
-        numbered[number] = path
-    return dict(sorted(numbered.items()))
-
-
-def _number(path: Path) -> int | None:
-    digits = re.findall(r"\d+", path.stem)
-    return int(digits[-1]) if digits else None
 
 
 def _read_row(depth: np.ndarray, row: int, path: Path) -> DepthMap:

@@ -36,18 +36,34 @@ def list_frames(folder: Path) -> dict[int, Path]:
     Raises:
         UserError: an image has no number in its name, or two have the same.
     """
-    frames: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
+    return by_number(
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def by_number(paths: Iterable[Path]) -> dict[int, Path]:
+    """Files by the last number in their names, in its order.
+
+    Raises:
+        UserError: a name has no number, or two have the same.
+    """
+    files: dict[int, Path] = {}
+    for path in paths:
+        number = last_number(path)
+        if number is None:
             raise UserError(f"{path}: no number in the name; frames are ordered by it")
-        number = int(digits[-1])
-        if number in frames:
-            raise UserError(f"{path}: frame {number} is there twice, {frames[number].name} too")
-        frames[number] = path
-    return dict(sorted(frames.items()))
+        if number in files:
+            raise UserError(f"{path}: frame {number} is there twice, {files[number].name} too")
+        files[number] = path
+    return dict(sorted(files.items()))
+
+
+def last_number(path: Path) -> int | None:
+    """The last number in a file's name; None where it has none."""
+    digits = re.findall(r"\d+", path.stem)
+    return int(digits[-1]) if digits else None
 
 
 def report_gaps(path: Path, numbers: Iterable[int], bad_frames: BadFrames) -> None:

@@ -18,7 +18,7 @@ from absl import logging
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_files import crop_mask, resize_frame
 from vid_jax.input_pipeline.records import SourceFrame, count_frames, iterate_frames
-from vid_jax.input_pipeline.stores import open_store
+from vid_jax.input_pipeline.stores import open_store, read_rows
 from vid_jax.threads import map_ahead
 
 _LAYOUT = 1  # of the files; another number makes every older store stale
@@ -60,20 +60,12 @@ class FrameStore:
     def windows(self, rows: np.ndarray, num_frames: int) -> np.ndarray:
         """Windows (len(rows), num_frames, height, width, channels) uint8 that begin at `rows`.
 
-        Read past the memory map: from a disk it is far slower, and its pages would add up in this
-        process.
-
         Raises:
             UserError: the store ends before a window does.
         """
         windows = _aligned((len(rows), num_frames, *self.frames.shape[1:]))
         frame_bytes = math.prod(self.frames.shape[1:])
-        with open(self.folder / "frames.bin", "rb", buffering=0) as file:
-            for row, window in zip(rows, windows, strict=True):
-                file.seek(int(row) * frame_bytes)
-                if file.readinto(window) != window.nbytes:
-                    raise UserError(f"{self.folder} is truncated; delete it to have it built again")
-        return windows
+        return read_rows(self.folder / "frames.bin", rows, frame_bytes, windows)
 
     def masks(self, start: int) -> np.ndarray | None:
         """Masks (length, height, width) bool of the video that starts at a row, memory-mapped.

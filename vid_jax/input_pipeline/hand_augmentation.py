@@ -100,6 +100,13 @@ def centred_at(hands: Hands, com: Float[Array, "batch 3"], camera: Camera) -> Ha
     return augmented(hands, Draw(com - hands.com, zeros, zeros + 1), camera)
 
 
+def crop_pixels(
+    hands: Hands, points: Float[Array, "batch points 3"], camera: Camera
+) -> Float[Array, "batch points 2"]:
+    """Where points in mm are seen in the crops."""
+    return hands.scale[:, None] * camera.project(points)[..., :2] + hands.offset[:, None]
+
+
 def normalised_depth(hands: Hands) -> Float[Array, "*batch size size 1"]:
     """Depth about the centre in half edges of the cube, within [-1, 1]; what was not measured lies at the back."""
     z, half = (x[..., None, None] for x in (hands.com[..., 2], hands.cube / 2))

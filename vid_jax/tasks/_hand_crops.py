@@ -16,6 +16,7 @@ from vid_jax.input_pipeline.hand_augmentation import (
     Hands,
     Ranges,
     augmented,
+    crop_pixels,
     draw_batch,
     normalised_depth,
 )
@@ -118,7 +119,7 @@ def draw_hands(
     """Crops in [0, 1] with the true bones in red and the predicted ones in green."""
     images = _grey(hands)
     for joints, colour in ((hands.joints, _RED), (predicted, _GREEN)):
-        pixels = _pixels(hands, joints, settings.camera)
+        pixels = crop_pixels(hands, joints, settings.camera)
         lines = jax.vmap(_lines, (0, None, None))(
             pixels, settings.skeleton.bones, settings.crop_size
         )
@@ -130,7 +131,7 @@ def draw_points(
     hands: Hands, points: Float[Array, "batch 2 3"], camera: Camera
 ) -> Float[Array, "batch size size 3"]:
     """Crops in [0, 1] with the first point in red and the second in green."""
-    images, pixels = _grey(hands), _pixels(hands, points, camera)
+    images, pixels = _grey(hands), crop_pixels(hands, points, camera)
     for number, colour in enumerate((_RED, _GREEN)):
         dots = jax.vmap(_lines, (0, None, None))(pixels, [(number, number)], images.shape[1])
         images = jnp.where(dots[..., None], jnp.array(colour), images)
@@ -139,10 +140,6 @@ def draw_points(
 
 def _grey(hands: Hands) -> Float[Array, "batch size size 3"]:
     return jnp.repeat(0.8 - 0.4 * (normalised_depth(hands) + 1), 3, axis=-1)
-
-
-def _pixels(hands: Hands, points, camera: Camera):
-    return hands.scale[:, None] * camera.project(points)[..., :2] + hands.offset[:, None]
 
 
 def _lines(pixels, bones, size: int):

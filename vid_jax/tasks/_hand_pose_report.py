@@ -12,6 +12,7 @@ from vid_jax.errors import UserError
 from vid_jax.input_pipeline.hand_augmentation import (
     Hands,
     augmented,
+    crop_pixels,
     draw_batch,
     normalised_depth,
 )
@@ -151,7 +152,7 @@ def browse(dataset, settings: CropSettings) -> dict[str, Figure]:
         hands = _hands(dataset, rows)
         names = [dataset.frame_name(row) for row in rows]
         if split == "test":
-            pixels = _pixels(hands, hands.joints, camera)
+            pixels = crop_pixels(hands, hands.joints, camera)
             figures[split] = hand_figures.browse_sheet(
                 _images(hands), pixels, names, skeleton, f"{dataset.info.name}: test crops"
             )
@@ -163,9 +164,9 @@ def browse(dataset, settings: CropSettings) -> dict[str, Figure]:
         pairs = map(
             hand_figures.CropPair,
             _images(hands),
-            _pixels(hands, hands.joints, camera),
+            crop_pixels(hands, hands.joints, camera),
             _images(changed),
-            _pixels(changed, changed.joints, camera),
+            crop_pixels(changed, changed.joints, camera),
             map(_describe, draws.shift, draws.angle, draws.factor),
         )
         title = f"{dataset.info.name}: training crops, each beside itself augmented"
@@ -253,8 +254,8 @@ def _sheets(dataset, fields, joints: np.ndarray, errors: np.ndarray) -> dict[str
         hands = _hands(dataset, rows)
         figures[f"{name} frames"] = hand_figures.prediction_sheet(
             _images(hands),
-            _pixels(hands, hands.joints, dataset.info.camera),
-            _pixels(hands, joints[frames], dataset.info.camera),
+            crop_pixels(hands, hands.joints, dataset.info.camera),
+            crop_pixels(hands, joints[frames], dataset.info.camera),
             errors[frames],
             dataset.info.skeleton,
             f"{name} frames of {dataset.info.name}",
@@ -274,10 +275,6 @@ def _hands(dataset, rows: np.ndarray) -> Hands:
 
 def _images(hands: Hands) -> np.ndarray:
     return np.asarray(normalised_depth(hands))[..., 0]
-
-
-def _pixels(hands: Hands, joints: np.ndarray, camera) -> np.ndarray:
-    return hands.scale[:, None] * camera.project(joints)[..., :2] + hands.offset[:, None]
 
 
 def _describe(shift, angle, factor) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import logging
 
 from vid_jax.cameras import CAMERAS
-from vid_jax.errors import UserError
+from vid_jax.errors import UserError, some
 from vid_jax.input_pipeline.datasets import hand_files
 from vid_jax.input_pipeline.datasets.hand_files import HandFrame
 from vid_jax.input_pipeline.datasets.labelled_files import find_folder
@@ -97,7 +97,7 @@ def read_frames(root: Path, bad_frames: BadFrames) -> Iterator[HandFrame]:
             root / "Video_files",
             len(absent),
             SPLIT_FILE,
-            hand_files.some(absent),
+            some(absent),
         )
     for name in sorted(present - {*IGNORED}, key=_order):
         yield from _read_sequence(root, name, *splits.get(name, ("", None)), bad_frames)

@@ -105,12 +105,6 @@ def read_lines(path: Path) -> list[str]:
         raise UserError(f"{path} is no text file; get it again") from error
 
 
-def some(names: list[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
-
-
 def parse_lines(
     lines: Iterable[tuple[int, str]],
     key: Callable[[str], Hashable],

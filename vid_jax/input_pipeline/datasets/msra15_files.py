@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from vid_jax.cameras import CAMERAS
-from vid_jax.errors import UserError
+from vid_jax.errors import UserError, some
 from vid_jax.input_pipeline.datasets import hand_files
 from vid_jax.input_pipeline.datasets.hand_files import HandFrame
 from vid_jax.input_pipeline.frame_files import BadFrames
@@ -67,7 +67,7 @@ def read_frames(root: Path, bad_frames: BadFrames) -> Iterator[HandFrame]:
     """
     present = [name for name in _sequences() if (root / name).is_dir()]
     if missing := [name for name in _sequences() if name not in present]:
-        logging.warning("%s lacks %s", root, hand_files.some(missing))
+        logging.warning("%s lacks %s", root, some(missing))
     if faulty := [name for name in present if name in FAULTY]:
         logging.info("frames of %s that are known to be faulty are left out", ", ".join(faulty))
     for name in present:
