@@ -19,7 +19,7 @@ demo: setup
 	$(RUN) main.py --config=configs/memae_ped2.py:demo --workdir=runs/demo
 
 test: setup
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -17,12 +17,9 @@ def run(values: flags.FlagValues) -> None:
     paths = (values[name].value for name in ("workdir", "input", "truth", "output"))
     workdir, source, truth, output = (None if path is None else Path(path) for path in paths)
     if values.mode == "score":  # without JAX
-        from vid_jax import pose_score_lib, score_lib
+        from vid_jax import scoring
 
-        if values.camera:
-            pose_score_lib.run(source, truth, values.camera, values.coordinates, output)
-        else:
-            score_lib.run(source, truth, output)
+        scoring.run(values.protocol, source, truth, output, values.camera, values.coordinates)
         return
 
     from vid_jax import commands

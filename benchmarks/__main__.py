@@ -19,6 +19,8 @@ FIGURES = (
     "evaluation",
     "input_pipeline",
     "generated_hands",
+    "generated_gestures",
+    "action_training",
     "hand_pipeline",
 )
 

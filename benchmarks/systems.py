@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ml_collections import ConfigDict
 
-from benchmarks import deepprior, memae, prednet
+from benchmarks import deepprior, keyclip, memae, prednet
 from benchmarks.alternation import Side
 from benchmarks.results import positive
 
@@ -51,6 +51,7 @@ SYSTEMS: Mapping[str, System] = {
     "memae": memae,
     "prednet": prednet,
     "deepprior": deepprior,
+    "keyclip": keyclip,
 }
 
 

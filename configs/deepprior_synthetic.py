@@ -36,6 +36,10 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model.com_refinement = False
     config.init_from.com_refinement = ""
     config.model.dtype = "float32"  # of the convolutions; or bfloat16
+    # Where it is conditioned on the action: image, residual, linear, prior (FiLM), channel, embedding.
+    config.model.film = ()
+    config.model.film_identity = True  # FiLM starts at zero and changes nothing
+    config.model.equiprobable = 1.0  # probability that training tells no action
 
     config.data.dataset = "hands"
     config.data.center = "depth"

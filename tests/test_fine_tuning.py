@@ -69,6 +69,26 @@ def test_a_run_starts_from_exactly_the_parameters_of_another(tiny_run, tmp_path,
         assert_identical(statistics, model_state)
 
 
+def test_what_other_runs_have_learnt_is_evaluated_untrained(tiny_run, tmp_path, capsys):
+    changes = dict(init_from__all=tiny_run.workdir, train__epochs=0, seed=1)
+    for _ in range(2):
+        assert main.main(tiny_run.flags(tmp_path, **changes)) == 0
+    step, params, model_state = best(tmp_path)
+    assert step == 0
+    _, old_params, old_model_state = best(tiny_run.workdir)
+    assert_identical((params, model_state), (old_params, old_model_state))
+    reports = [
+        json.loads((folder / "evaluation" / "metrics.json").read_text())
+        for folder in (tmp_path, tiny_run.workdir)
+    ]
+    assert {k: v for k, v in reports[0].items() if k != "step"} == {
+        k: v for k, v in reports[1].items() if k != "step"
+    }
+    log = capsys.readouterr().err
+    assert "Training nothing (train.epochs=0)" in log
+    assert "Nothing left to train: 0 of 0 steps are done." in log
+
+
 def test_the_rest_trains_and_a_resumed_run_does_not_read_the_source(
     tiny_run, tmp_path, monkeypatch, capsys
 ):

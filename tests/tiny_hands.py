@@ -110,24 +110,28 @@ def write_fhad(
     sequences: Mapping[str, Iterable[str]] = FHAD_SEQUENCES,
     frames: int = 3,
     version: str = "_v1_1",
+    depth: bool = True,
 ) -> Path:
-    """`frames` frames of each sequence of the split file's parts "train" and "test"."""
+    """`frames` frames of each sequence of the split file's parts "train" and "test"; without depth, joints alone."""
     parts = []
     for split, title in (("train", "Training"), ("test", "Test")):
         parts.append(f"{title} {len([*sequences[split]])}")
         for sequence in sequences[split]:
             parts.append(f"{sequence} {fhad_files.ACTIONS.index(sequence.split('/')[1])}")
-            write_fhad_sequence(root, sequence, frames, version)
+            write_fhad_sequence(root, sequence, frames, version, depth)
     (root / fhad_files.SPLIT_FILE).write_text("\n".join([*parts, ""]))
     return root
 
 
-def write_fhad_sequence(root: Path, sequence: str, frames: int = 3, version: str = "_v1_1") -> None:
+def write_fhad_sequence(
+    root: Path, sequence: str, frames: int = 3, version: str = "_v1_1", depth: bool = True
+) -> None:
     lines = []
     for frame in range(frames):
         points = hand_points("fhad", sequence, frame)
-        depth = root / "Video_files" / sequence / "depth" / f"depth_{frame:04d}.png"
-        write(depth, png(hand_depth("fhad", points)))
+        if depth:
+            file = root / "Video_files" / sequence / "depth" / f"depth_{frame:04d}.png"
+            write(file, png(hand_depth("fhad", points)))
         lines.append(f"{frame} {numbers(points)}")
     labels = root / f"Hand_pose_annotation{version}" / sequence / "skeleton.txt"
     write(labels, "\n".join([*lines, ""]).encode())

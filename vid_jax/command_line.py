@@ -10,6 +10,8 @@ from ml_collections import config_flags
 from vid_jax import workdir_config
 from vid_jax.errors import UserError
 
+PROTOCOLS = ("anomaly", "pose", "action", "summary")  # of --mode=score, see `vid_jax.scoring`
+
 # The flags that each mode needs.
 MODES = {
     "train": ("config", "workdir"),
@@ -31,6 +33,8 @@ def define_flags(argv: Sequence[str]) -> flags.FlagValues:
     flags.DEFINE_string("input", None, "What to predict on, or predictions.", flag_values=values)
     flags.DEFINE_string("truth", None, "Labels to score against.", flag_values=values)
     flags.DEFINE_string("output", None, "Folder for results.", flag_values=values)
+    protocol = "Of scoring; default: as --camera and --truth look."
+    flags.DEFINE_enum("protocol", None, PROTOCOLS, protocol, flag_values=values)
     camera = "Of depth maps and poses: nyu, fhad, ... or fx,fy,cx,cy,WIDTHxHEIGHT."
     flags.DEFINE_string("camera", None, camera, flag_values=values)
     flags.DEFINE_enum("coordinates", "uvd", ["uvd", "xyz"], "Of scored poses.", flag_values=values)

@@ -3,6 +3,8 @@
 A config file starts from `get_config` and sets what its experiment needs; `model` is its own.
 """
 
+from collections.abc import Container
+
 from ml_collections import ConfigDict
 
 
@@ -18,7 +20,101 @@ def hands() -> ConfigDict:
     config.predict.camera = ""  # a name or fx,fy,cx,cy,WIDTHxHEIGHT; default: the training data's
     config.predict.com = ""  # a file of hand centres; default: the hand is detected
     config.predict.cube = 0.0  # mm; 0: data.cube, or 200
+    # What a network conditioned on the action is told: uniform, predicted, ground_truth; default: predicted by joint
+    # models, uniform alone.
+    config.eval.action = ""
     return config
+
+
+def of_keys(data: Container[str]) -> ConfigDict:
+    """The default that a config with these keys in `data` started from."""
+    if "split_seed" in data:
+        return images()
+    if "packing" in data:
+        return hand_sequences()
+    if "crop_size" in data:
+        return hands()
+    return joint_sequences() if "max_length" in data else get_config()
+
+
+def hand_sequences() -> ConfigDict:
+    """The same as `hands`, with whole sequences of crops for `data`."""
+    config = hands()
+    config.data.update(_sequences())
+    config.data.packing = 64  # crops of a batch's sequences are padded to a multiple of it together
+    config.data.augmentation = ("none",)
+    config.data.validation = "subject"
+    return config
+
+
+def joint_sequences() -> ConfigDict:
+    """The same as `get_config` with `data` of sequences of joints, and `predict`."""
+    data = ConfigDict()
+    data.dataset = ""
+    data.source = ""  # the published folder
+    data.dir = ""  # prepared data; default: TFDS's own
+    data.bad_frames = "error"  # or skip
+    data.protocol = ""  # which sequences test; default: the data set's first (docs/hand_action.md)
+    data.validation = "subject"  # held out; or fraction of training sequences, test, none
+    data.validation_fraction = 0.2
+    data.validation_subject = ""  # default: the last training subject
+    data.samples_per_epoch = 0  # sequences between two validations; 0: all
+    data.update(_sequences())
+    data.draws = "fresh"  # of augmentation in each epoch, or fixed
+    data.rotation_range = 0.0  # degrees to either side about any axis
+    data.scale_sigma = 0.0
+    data.time_warp = 0.0  # how unevenly time passes; 0: evenly
+    data.crop = 0.0  # the largest share of a sequence that is cut off its ends
+    data.noise_sigma = 0.0  # mm, of each joint
+    config = _config(data)
+    config.predict = ConfigDict()
+    config.predict.camera = ""  # of joints in pixels; default: the training data's
+    return config
+
+
+def images() -> ConfigDict:
+    """The same as `get_config` with `data` of photographs, and `predict` of a video's key clips."""
+    data = ConfigDict()
+    data.dataset = ""
+    data.source = ""  # the folder
+    data.dir = ""  # prepared data; default: TFDS's own
+    data.bad_frames = "error"  # or skip
+    data.frame_size = (96, 192)  # height, width
+    data.validation_fraction = 0.2  # held out, to validate and to test
+    data.split_seed = 42
+    data.samples_per_epoch = 0  # images between two validations; 0: all
+    data.flip_probability = 0.0  # left to right, in training
+    config = _config(data)
+    config.predict = _key_clips()
+    return config
+
+
+def _key_clips() -> ConfigDict:
+    predict = ConfigDict()
+    predict.samples_per_second = 5.0
+    predict.window = 1.0  # seconds; the sharpest sample of each is a candidate
+    predict.embedding = "autoencoder"  # or histogram
+    predict.selector = "change_points"  # last_kept, neighbour, k_medoids, uniform
+    predict.threshold = "auto"  # or a number: of last_kept and neighbour a distance
+    predict.number = 0  # of key frames, for k_medoids and uniform
+    predict.min_gap = 0.0  # seconds
+    predict.max_count = 0  # 0: any
+    predict.min_brightness = 12.0  # mean grey value, 0 to 255
+    predict.min_contrast = 6.0  # standard deviation of grey values
+    predict.min_sharpness = 0.02  # variance of the Laplacian, of its median over the video
+    predict.image_format = "jpg"  # or png
+    predict.clips = "none"  # copy: from the codec's key frame before; exact: encoded anew
+    predict.overwrite = False  # an output folder that holds something
+    return predict
+
+
+def _sequences() -> ConfigDict:
+    data = ConfigDict()
+    data.max_length = 0  # frames of a sequence; 0: all
+    data.cut = "end"  # where longer ones are cut; or start, both
+    data.lengths = (64, 128, 256, 512, 1024)  # that batches are padded to; a compilation each
+    data.pool = 8  # batches that share sequences by their lengths
+    return data
 
 
 def _config(data: ConfigDict) -> ConfigDict:
@@ -93,7 +189,7 @@ def _hands() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
-    optimizer.name = "adam"  # ranger, radam, adamw, sgd
+    optimizer.name = "adam"  # ranger, radam, adamw, amsgrad, sgd
     optimizer.learning_rate = 1e-3
     optimizer.schedule = "constant"  # cosine, step, exponential, inverse_time, plateau, staged
     optimizer.warmup_epochs = 0.0

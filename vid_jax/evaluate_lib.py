@@ -12,6 +12,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from vid_jax import sharding, train_lib
+from vid_jax.hooks import read_log
 from vid_jax.report import Report, format_table, write_report
 from vid_jax.tasks.base import ModelState, Task, make_task
 from vid_jax.train_state import restore_evaluated
@@ -44,7 +45,8 @@ class TrainedModel:
         @jax.jit
         def step(params, model_state, batch):
             _, outputs = self.task.eval_step(params, model_state, batch)
-            return outputs | {name: array for name, array in batch.items() if array.ndim == 1}
+            per_example = {k: v for k, v in batch.items() if getattr(v, "ndim", None) == 1}
+            return outputs | per_example
 
         return lambda batch: sharding.to_host(
             step(self.params, self.model_state, sharding.put_batch(batch, self.mesh))
@@ -71,6 +73,7 @@ def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Repo
         UserError: see `restore`, and the data set.
     """
     from vid_jax.input_pipeline import create_dataset
+    from vid_jax.learning_curves import learning_curves
 
     model = restore(config, workdir, step)
     dataset = create_dataset(config, train_lib.global_batch_size(config))
@@ -82,7 +85,13 @@ def evaluate(config: ConfigDict, workdir: Path, step: int | None = None) -> Repo
     report = model.task.evaluate(
         model.outputs(dataset.eval_batches("test", model.batch_size)), dataset
     )
-    report = dataclasses.replace(report, scalars={"step": model.step} | report.scalars)
+    log = read_log(workdir / "train_log.csv")
+    curves = learning_curves(log, model.task.monitor[0], model.step)
+    report = dataclasses.replace(
+        report,
+        scalars={"step": model.step} | report.scalars,
+        figures=report.figures | ({"Learning curves": curves} if curves else {}),
+    )
     if jax.process_index() > 0:
         return report
     (workdir / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")

@@ -145,9 +145,9 @@ def crop_panel(pairs: Sequence[CropPair], skeleton: Skeleton, title: str) -> Fig
     """
     figure, grid = _grid(2 * len(pairs), 4 if len(pairs) > 1 else 2, title)
     for pair, before, after in zip(pairs, grid[::2], grid[1::2]):
-        _show_crop(before, pair.crop, "crop")
+        show_crop(before, pair.crop, "crop")
         draw_joints(before, pair.pixels, skeleton)
-        _show_crop(after, pair.augmented, pair.title)
+        show_crop(after, pair.augmented, pair.title)
         draw_joints(after, pair.augmented_pixels, skeleton)
     return figure
 
@@ -170,7 +170,7 @@ def browse_sheet(
     """
     figure, grid = _grid(len(crops), 4, title)
     for axes, crop, joints, caption in zip(grid, crops, pixels, captions):
-        _show_crop(axes, crop, caption)
+        show_crop(axes, crop, caption)
         draw_joints(axes, joints, skeleton)
     return figure
 
@@ -283,7 +283,7 @@ def _grid(panels: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(panels)]
 
 
-def _show_crop(axes: Axes, crop: np.ndarray, title: str) -> None:
+def show_crop(axes: Axes, crop: np.ndarray, title: str) -> None:
     """Shows a crop, and keeps the view on it whatever is drawn over it."""
     height, width = crop.shape
     axes.imshow(np.ma.masked_greater(crop, _BACKGROUND), cmap=_DEPTH_COLOURS, vmin=-1, vmax=1)

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from vid_jax.errors import UserError
 
-OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "sgd")
+OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "amsgrad", "sgd")
 SCHEDULES = ("constant", "cosine", "step", "exponential", "inverse_time", "plateau", "staged")
 _EVERYTHING = (".*",)
 
@@ -117,6 +117,8 @@ def _transformation(config: ConfigDict, schedule: optax.Schedule) -> optax.Gradi
         fast = [decay, optax.scale_by_adam(**moments)]
     elif config.name == "adamw":
         fast = [optax.scale_by_adam(**moments), decay]
+    elif config.name == "amsgrad":
+        fast = [decay, optax.scale_by_amsgrad(**moments)]
     elif config.name == "sgd":
         fast = [decay, optax.trace(config.momentum)]
     else:

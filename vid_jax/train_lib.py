@@ -61,7 +61,6 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
     optimizer = optimizers.create_optimizer(config.optimizer, steps_per_epoch, all_steps)
     init = make_init(config, task, optimizer, mesh)
     abstract_state = abstract(init, mesh)
-    train_step = compile_train_step(config, task, optimizer, mesh, abstract_state)
     validate = make_validate(config, task, mesh, dataset, pass_size)
     summarise = jax.jit(task.summaries, out_shardings=sharding.replicated(mesh))
 
@@ -74,13 +73,21 @@ def train(config: ConfigDict, workdir: Path) -> dict[str, float]:
             epoch_metrics = meta["epoch_metrics"]
             hooks.restore(loop_hooks, meta)
             logging.info("Going on from the checkpoint of step %d.", step)
-        else:
+            if step >= last_step or stops(loop_hooks):
+                logging.info("Nothing left to train: %d of %d steps are done.", step, last_step)
+                return {}
+        if last_step:  # compiled before anything is fitted: it may not fit into memory
+            train_step = compile_train_step(config, task, optimizer, mesh, abstract_state)
+        if not restored:
             step, epoch_metrics = 0, None
             state = with_constants(init(), task.prepare(dataset), mesh)
             state = init_from.load(config, state, mesh)
-        if step >= last_step or stops(loop_hooks):
-            logging.info("Nothing left to train: %d of %d steps are done.", step, last_step)
-            return {}
+            if not last_step:
+                logging.info("Training nothing (train.epochs=0): what is there is evaluated.")
+                state, metrics, _ = validate(state)
+                monitor = metrics[monitored_name(config, task)]
+                checkpoints.save(0, state, {"epoch_metrics": None}, monitor)
+                return metrics
 
         writer = None
         if jax.process_index() == 0:
@@ -208,39 +215,52 @@ def compile_train_step(
 ) -> Callable[..., tuple[TrainState, Metrics]]:
     """Compiles `make_train_step`'s function, having checked that it fits, and logs its size.
 
+    That of `task.batch_spec` comes first, those of batches of other shapes when they come.
+
     Raises:
         UserError: it needs more memory than is free.
     """
     batch_size = global_batch_size(config)
     pass_size = examples_per_pass(config, batch_size)
-    batch = jax.tree.map(
-        lambda spec: jax.ShapeDtypeStruct(spec.shape, spec.dtype, sharding=sharding.batched(mesh)),
-        task.batch_spec(batch_size),
-    )
     step = make_train_step(config, task, optimizer, batch_size // pass_size, mesh)
     replicated = sharding.replicated(mesh)
     log_parameters(config, abstract_state)
-    compiled = (
-        jax.jit(step, donate_argnums=0, out_shardings=(replicated, replicated))
-        .lower(abstract_state, batch, jax.ShapeDtypeStruct((), jnp.float32, sharding=replicated))
-        .compile()
-    )
-    needed = check_fits(
-        compiled,
-        f"set train.microbatch (now {pass_size}) to a smaller divisor of {batch_size}, set "
-        "model.remat, or take the config's :cpu variant",
-    )
-    logging.info(
-        "A step is %d examples in %d pass(es) and needs %.2f GB on each of %d %s device(s).",
-        batch_size,
-        batch_size // pass_size,
-        needed / 1e9,
-        mesh.size,
-        jax.default_backend(),
-    )
+
+    @functools.cache
+    def compiled(structure, shapes: tuple[tuple[tuple[int, ...], np.dtype], ...]):
+        specs = [jax.ShapeDtypeStruct(*spec, sharding=sharding.batched(mesh)) for spec in shapes]
+        executable = (
+            jax.jit(step, donate_argnums=0, out_shardings=(replicated, replicated))
+            .lower(
+                abstract_state,
+                jax.tree.unflatten(structure, specs),
+                jax.ShapeDtypeStruct((), jnp.float32, sharding=replicated),
+            )
+            .compile()
+        )
+        needed = check_fits(
+            executable,
+            f"set train.microbatch (now {pass_size}) to a smaller divisor of {batch_size}, set "
+            "model.remat, or take the config's :cpu variant",
+        )
+        logging.info(
+            "A step is %d examples in %d pass(es) and needs %.2f GB on each of %d %s device(s).",
+            batch_size,
+            batch_size // pass_size,
+            needed / 1e9,
+            mesh.size,
+            jax.default_backend(),
+        )
+        return executable
+
+    def compiled_for(batch):
+        leaves, structure = jax.tree.flatten(batch)
+        return compiled(structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+    compiled_for(task.batch_spec(batch_size))
 
     def train_step(state: TrainState, batch: Batch, learning_rate_scale: float = 1.0):
-        return compiled(state, batch, np.float32(learning_rate_scale))
+        return compiled_for(batch)(state, batch, np.float32(learning_rate_scale))
 
     return train_step
 

@@ -77,13 +77,12 @@ def score_timeline(
     axes.plot(x, scores, color=MODEL_COLOUR, linewidth=width, label=score_name)
     if threshold is not None:
         axes.axhline(threshold, color=THRESHOLD_COLOUR, linestyle="--", label="threshold")
-    axes.set_xlim(x[0] - half, x[-1] + half)
     axes.set_ylabel(score_name)
-    axes.set_xlabel("frame" if timestamps is None else "time (min:s)")
-    if timestamps is not None:
-        step = next((s for s in _TIME_STEPS if (x[-1] - x[0]) / s <= 10), 3600)
-        axes.xaxis.set_major_locator(MultipleLocator(step))
-        axes.xaxis.set_major_formatter(FuncFormatter(_minutes))
+    if timestamps is None:
+        axes.set_xlim(x[0] - half, x[-1] + half)
+        axes.set_xlabel("frame")
+    else:
+        style_time_axis(axes, x[0] - half, x[-1] + half)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=10)
     return figure
 
@@ -282,6 +281,15 @@ def style_axes(axes: Axes, title: str) -> None:
     axes.tick_params(labelsize=10, color="#c3cad4")
     axes.grid(axis="y", color="#e7eaef", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def style_time_axis(axes: Axes, start: float, end: float) -> None:
+    """Minutes and seconds along the bottom, from start to end in seconds."""
+    step = next((s for s in _TIME_STEPS if (end - start) / s <= 10), 3600)
+    axes.set_xlim(start, end)
+    axes.set_xlabel("time (min:s)")
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(FuncFormatter(_minutes))
 
 
 def _shade(axes: Axes, x: np.ndarray, half: float, where: np.ndarray, label: str, **look) -> None:

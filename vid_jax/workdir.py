@@ -18,6 +18,7 @@ MAY_CHANGE = (
     "data.eval_num_frames",
     "data.eval_overlap",
     "data.source",
+    "eval.action",
     "eval.checkpoint",
     "eval.extrap_start_time",
     "eval.output_mode",
@@ -65,8 +66,7 @@ def load_config(workdir: Path) -> ConfigDict:
     path = workdir / "config.json"
     try:
         stored = _tuples(json.loads(path.read_text()))
-        hands = "crop_size" in stored["data"]
-        config = default_config.hands() if hands else default_config.get_config()
+        config = default_config.of_keys(stored["data"])
         config.update(stored)
         config.task, config.model  # noqa: B018 -- there is no run without
         return config

@@ -180,9 +180,9 @@ def test_batches_are_the_crops_of_the_store(deal, store):
     rows = batch["index"]
     assert batch["index"].dtype == batch["epoch"].dtype == np.int32
     np.testing.assert_array_equal(batch["depth"], store.crops[rows])
-    for name in FIELDS:
+    for name, dtype in FIELDS.items():
         np.testing.assert_array_equal(batch[name], store.fields[name][rows])
-        assert batch[name].dtype == np.float32
+        assert batch[name].dtype == dtype
 
 
 def test_each_epoch_is_a_permutation_of_its_own(deal):

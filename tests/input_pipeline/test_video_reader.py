@@ -120,3 +120,29 @@ def test_a_cropped_mask_shows_what_the_cropped_frame_shows(size):
         assert height / width == pytest.approx(size[0] / size[1], rel=0.01)
         frame = resize_frame(ramp.astype(np.uint8), size, 1, "crop")
         np.testing.assert_allclose(resize_frame(cropped, size, 1), frame, atol=1)
+
+
+def test_small_frames_keep_their_form_and_are_turned(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (48, 64), dtype=np.uint8)
+    write_image(tmp_path / "walk/1.png", image)
+    (folder,) = read_frames(tmp_path / "walk")
+    (video,) = read_frames(write_video(tmp_path / "a.mkv", [np.stack([image] * 3, -1)]))
+    for frame in (folder, video):
+        np.testing.assert_array_equal(frame.small(100), frame.image())
+        small = frame.small(32)
+        means = image.reshape(24, 2, 32, 2).mean(axis=(1, 3))
+        assert small.shape[:2] == (24, 32)
+        grey = small if small.ndim == 2 else small.mean(axis=2)
+        np.testing.assert_allclose(grey, means, atol=2)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (480, 640), (300, 20)])
+def test_a_glance_is_coarse_and_grey(tmp_path, size):
+    ramp = np.broadcast_to(np.linspace(16, 235, size[0])[:, None, None], (*size, 3))
+    for name in ("a.mkv", "a.avi"):
+        (frame,) = read_frames(write_video(tmp_path / name, [ramp], size=size))
+        glance = frame.glance()
+        assert glance.ndim == 2
+        assert max(glance.shape) <= 64
+        expected = np.linspace(16, 235, len(glance))
+        np.testing.assert_allclose(glance.mean(axis=1), expected, atol=20)

@@ -20,7 +20,7 @@ from vid_jax.tasks._hand_pose_files import inputs, predict
 
 CAMERA, SKELETON = CAMERAS["msra15"], SKELETONS["msra15"]
 SETTINGS = CropSettings(
-    CAMERA, SKELETON, 32, 180.0, "joint", "nearest", ("none",), ("none",), Ranges(), seed=0
+    CAMERA, SKELETON, (), 32, 180.0, "joint", "nearest", ("none",), ("none",), Ranges(), seed=0
 )
 OFFSETS = np.arange(63, dtype=np.float32).reshape(21, 3) - 31
 RESULTS = ["joints.csv", "joints.json", "overlay.mp4", "overlays"]

@@ -1,7 +1,6 @@
 """Crops of hands in batches: the training stream, and each split once in order."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,12 +10,20 @@ from vid_jax.cameras import Camera
 from vid_jax.errors import UserError
 from vid_jax.hand_joints import Skeleton
 from vid_jax.input_pipeline.crop_store import CropStore
-from vid_jax.input_pipeline.hand_protocols import PROTOCOLS, split_frames
+from vid_jax.input_pipeline.hand_protocols import PROTOCOLS, hold_out, split_frames
 from vid_jax.input_pipeline.hand_sources import skeleton_name
 from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
-FIELDS = ("joints", "com", "cube", "scale", "offset")  # of a crop, beside its depth
+# Of a crop, beside its depth.
+FIELDS = {
+    "joints": np.float32,
+    "com": np.float32,
+    "cube": np.float32,
+    "scale": np.float32,
+    "offset": np.float32,
+    "action": np.int32,
+}
 
 _FAR_OUTSIDE = 2.0  # half edges of the cube: no hand reaches there, wrong labels do
 
@@ -67,14 +74,19 @@ class HandCrops:
         self._shares = Shares(process_index, process_count)
         self._shares.check(batch_size)
         self._store, self._seed, self._fresh = store, config.seed, data.draws == "fresh"
+        self._known = {
+            name: store.fields[name].astype(dtype, copy=False) for name, dtype in FIELDS.items()
+        }
         protocol = (skeleton_name(data.dataset), data.protocol, data.held_out, store.fields)
         train, test = split_frames(*protocol)
-        train, validation = _hold_out(train, test, data, store.fields, config.seed)
+        subjects, *where = (store.fields[key][train] for key in ("subject", "sequence", "frame"))
+        names = [f"{sequence}/{frame}" for sequence, frame in zip(*where, strict=True)]
+        train, validation = hold_out(train, test, data, subjects, names, config.seed)
         self._rows = {"train": train, "validation": validation, "test": test}
         for split, rows in self._rows.items():
             if not len(rows):
                 raise UserError(f"{store.name}: no frames for {split}; see config.data.protocol")
-        _warn_of_labels(store)
+        warn_of_labels(store)
         self.info = HandsInfo(
             name=store.name,
             camera=store.camera,
@@ -91,8 +103,8 @@ class HandCrops:
         """This process's batches from a step on, without end.
 
         "depth" (b, size, size) uint16; "joints" (b, j, 3), "com" (b, 3), "cube" (b,), "scale", "offset" (b, 2) float32;
-        "index" (b,) int32, the crop's row in the store, and "epoch" (b,) int32, by which augmentation is drawn: always
-        0 where draws are fixed.
+        "action" (b,) int32, -1 where it is not known; "index" (b,) int32, the crop's row in the store, and "epoch" (b,)
+        int32, by which augmentation is drawn: always 0 where draws are fixed.
         """
         rows = tf.constant(self._rows["train"])
 
@@ -134,7 +146,7 @@ class HandCrops:
 
     def crops(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The crops at rows of the store, in the form of a batch."""
-        known = {name: self._store.fields[name][rows] for name in FIELDS}
+        known = {name: values[rows] for name, values in self._known.items()}
         return {"depth": self._store.read(rows), **known, "index": rows.astype(np.int32)}
 
     def frame_name(self, row: int) -> str:
@@ -148,35 +160,11 @@ class HandCrops:
     def _read(self, rows) -> dict[str, tf.Tensor]:
         read = tf.numpy_function(self._store.read, [rows], tf.uint16, stateful=False)
         depth = tf.ensure_shape(read, (None, *self._store.crops.shape[1:]))
-        known = {name: tf.gather(self._store.fields[name], rows) for name in FIELDS}
+        known = {name: tf.gather(values, rows) for name, values in self._known.items()}
         return {"depth": depth, **known, "index": tf.cast(rows, tf.int32)}
 
 
-def _hold_out(train, test, data, fields, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows that validate, by `data.validation`."""
-    if data.validation == "test":
-        return train, test
-    if data.validation == "none":  # what is watched is training data
-        return train, train[:: max(1, round(1 / data.validation_fraction))]
-    if data.validation == "subject":
-        subjects = np.unique(fields["subject"][train]).tolist()
-        subject = data.validation_subject or subjects[-1]
-        if subject not in subjects or len(subjects) < 2:
-            raise UserError(
-                f"config.data.validation_subject={subject!r}: must be one of the training subjects "
-                f"{', '.join(subjects)}, and not the only one"
-            )
-        chosen = fields["subject"][train] == subject
-    else:
-        names = zip(fields["sequence"][train], fields["frame"][train], strict=True)
-        hashes = [hashlib.sha256(f"{seed}/{s}/{f}".encode()).digest() for s, f in names]
-        chosen = np.zeros(len(train), bool)
-        count = max(1, round(data.validation_fraction * len(train)))
-        chosen[sorted(range(len(train)), key=hashes.__getitem__)[:count]] = True
-    return train[~chosen], train[chosen]
-
-
-def _warn_of_labels(store: CropStore) -> None:
+def warn_of_labels(store: CropStore) -> None:
     """Names the frames whose joints lie far outside the cube."""
     fields = store.fields
     reach = np.abs(fields["joints"] - fields["com"][:, None]).max((1, 2)) / (fields["cube"] / 2)
@@ -195,13 +183,18 @@ def _warn_of_labels(store: CropStore) -> None:
         )
 
 
-def _describe(data, subjects: dict[str, np.ndarray]) -> str:
-    """In words; `subjects` of the frames of each split."""
+def describe_crops(data) -> str:
+    """How the crops are made, in words."""
     centers = {
         "joint": "the ground truth's reference joint",
         "depth": "the centre of mass of the depth about the ground truth's reference joint",
         "detector": "the detector's centre, without ground truth",
     }
+    return f"crops of {data.crop_size}x{data.crop_size} ({data.crop}) centred on {centers[data.center]}"
+
+
+def _describe(data, subjects: dict[str, np.ndarray]) -> str:
+    """In words; `subjects` of the frames of each split."""
     validations = {
         "fraction": f"{data.validation_fraction:.0%} of the training frames, of the same subjects",
         "subject": f"held-out training subject {subjects['validation'][0]}",
@@ -211,6 +204,6 @@ def _describe(data, subjects: dict[str, np.ndarray]) -> str:
     protocol = data.protocol or PROTOCOLS[skeleton_name(data.dataset)][0]
     held_out = f" ({subjects['test'][0]})" if protocol == "leave_one_subject_out" else ""
     return (
-        f"crops of {data.crop_size}x{data.crop_size} ({data.crop}) centred on {centers[data.center]}; protocol "
-        f"{protocol}{held_out}; validation: {validations[data.validation]}"
+        f"{describe_crops(data)}; protocol {protocol}{held_out}; "
+        f"validation: {validations[data.validation]}"
     )

@@ -1,6 +1,7 @@
-"""Which records of a data set of hands are trained on and which tested on."""
+"""Which records of a data set of hands are trained on, which validate and which are tested on."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -65,6 +66,45 @@ def split_frames(
                 "config.data.source holds only a part of the data set"
             )
     return train, test
+
+
+def hold_out(
+    train: np.ndarray,
+    test: np.ndarray,
+    data,
+    subjects: np.ndarray,
+    names: Sequence[str],
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows that validate, by `validation` of a config's group `data`.
+
+    Args:
+        train, test: of `split_frames`.
+        subjects: of the rows of `train`.
+        names: of the same, unique; by them and the seed a fraction is drawn.
+
+    Raises:
+        UserError: the held-out subject is none of several training subjects.
+    """
+    if data.validation == "test":
+        return train, test
+    if data.validation == "none":  # what is watched is training data
+        return train, train[:: max(1, round(1 / data.validation_fraction))]
+    if data.validation == "subject":
+        known = np.unique(subjects).tolist()
+        subject = data.validation_subject or known[-1]
+        if subject not in known or len(known) < 2:
+            raise UserError(
+                f"config.data.validation_subject={subject!r}: must be one of the training subjects "
+                f"{', '.join(known)}, and not the only one; or set config.data.validation=fraction"
+            )
+        chosen = subjects == subject
+    else:
+        hashes = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names]
+        chosen = np.zeros(len(train), bool)
+        count = max(1, round(data.validation_fraction * len(train)))
+        chosen[sorted(range(len(train)), key=hashes.__getitem__)[:count]] = True
+    return train[~chosen], train[chosen]
 
 
 def _by_split(fields: Fields, held_out: str) -> tuple[np.ndarray, np.ndarray]:

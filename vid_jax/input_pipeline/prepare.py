@@ -6,15 +6,22 @@ import io
 import shutil
 from pathlib import Path
 
+import requests
 from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline import locks, sources
 from vid_jax.input_pipeline.datasets import shanghaitech
 from vid_jax.input_pipeline.datasets.avenue import Avenue
+from vid_jax.input_pipeline.datasets.caltech101 import caltech101
+from vid_jax.input_pipeline.datasets.caltech256 import Caltech256
 from vid_jax.input_pipeline.datasets.fhad import Fhad
+from vid_jax.input_pipeline.datasets.fhad_joints import FhadJoints
+from vid_jax.input_pipeline.datasets.generated_images import GeneratedImages
+from vid_jax.input_pipeline.datasets.gestures import Gestures
 from vid_jax.input_pipeline.datasets.hands import Hands
 from vid_jax.input_pipeline.datasets.icvl import Icvl
+from vid_jax.input_pipeline.datasets.image_folder import ImageFolder
 from vid_jax.input_pipeline.datasets.kitti_raw import KittiRaw
 from vid_jax.input_pipeline.datasets.moving_mnist import MovingMnistFrames
 from vid_jax.input_pipeline.datasets.msra15 import Msra15
@@ -28,12 +35,18 @@ from vid_jax.input_pipeline.tensorflow_cpu import tf, tfds
 # Of each data set its builder and, where that has several, the configuration by `config.data`.
 _BUILDERS = {
     "avenue": (Avenue, lambda data: data.labels or "masks"),
+    "caltech101": (caltech101, None),
+    "caltech256": (Caltech256, None),
     "fhad": (Fhad, None),
+    "fhad_joints": (FhadJoints, None),
     "frames": (RepackedFrames, None),
+    "generated_images": (GeneratedImages, None),
+    "gestures": (Gestures, None),
     "hands": (Hands, lambda data: "poses"),
     "hands_gestures": (Hands, lambda data: "gestures"),
     "hands_small": (Hands, lambda data: "small"),
     "icvl": (Icvl, None),
+    "images": (ImageFolder, None),
     "kitti": (KittiRaw, None),
     "moving_mnist": (MovingMnistFrames, None),
     "msra15": (Msra15, None),
@@ -63,7 +76,7 @@ def prepare(config) -> tfds.core.DatasetBuilder:
     with locks.exclusive(root / f".{name.replace('/', '_')}.lock"):
         builder = _make_builder(data, root)  # anew: another process may have prepared it
         if (Path(builder.data_dir) / "dataset_info.json").is_file():
-            reason = _stale(builder.info.metadata, current, data)
+            reason = _stale(builder.info.metadata or {}, current, data)
             if not reason:
                 return builder
             logging.info("%s is prepared again: %s", name, reason)
@@ -102,6 +115,11 @@ def _download_and_prepare(builder: tfds.core.DatasetBuilder, root: Path) -> None
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # its notices of unknown sizes
             builder.download_and_prepare()
+    except (requests.RequestException, tfds.download.DownloadError) as error:
+        raise UserError(
+            f"{builder.name} cannot be downloaded ({type(error).__name__}); get it where there is a network, or name a "
+            "folder of images: --config.data.dataset=images --config.data.source=FOLDER"
+        ) from error
     except (OSError, tf.errors.ResourceExhaustedError) as error:
         if isinstance(error, OSError) and error.errno != errno.ENOSPC:
             raise

@@ -3,11 +3,14 @@
 import hashlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 from vid_jax.errors import UserError
-from vid_jax.input_pipeline import hand_sources, video_sources
+from vid_jax.input_pipeline import hand_sources, image_sources, joint_sources, video_sources
 
-DATASETS = video_sources.DATASETS | hand_sources.DATASETS
+DATASETS = (
+    video_sources.DATASETS | hand_sources.DATASETS | joint_sources.DATASETS | image_sources.DATASETS
+)
 
 # What a source holds that has no other name than its folder's.
 _PARTS = {
@@ -24,7 +27,7 @@ def check_source(config) -> None:
             otherwise.
     """
     data = config.data
-    kind = hand_sources if holds_hands(data) else video_sources
+    kind = _kind(data)
 
     def require(ok: bool, key: str, wanted: str) -> None:
         if not ok:
@@ -32,6 +35,10 @@ def check_source(config) -> None:
 
     require(data.dataset in kind.DATASETS, "dataset", "one of " + ", ".join(kind.DATASETS))
     kind.check_values(data, require)
+    if kind is hand_sources and holds_sequences(data):
+        joint_sources.check_lengths(data, require)
+        require(data.packing >= 1, "packing", "at least 1")
+        require(data.dataset in joint_sources.ACTIONS, "dataset", "a data set of hands that act")
     require(data.bad_frames in ("error", "skip"), "bad_frames", "'error' or 'skip'")
     if data.dataset in _PARTS and not data.source:
         raise UserError(
@@ -50,8 +57,26 @@ def check_source(config) -> None:
 
 
 def holds_hands(data) -> bool:
-    """Whether a config's data are depth maps of hands, rather than video."""
+    """Whether a config's data are depth maps of hands."""
     return "crop_size" in data
+
+
+def holds_sequences(data) -> bool:
+    """Whether a config's data are sequences, of joints or of depth maps of hands."""
+    return "max_length" in data
+
+
+def holds_images(data) -> bool:
+    """Whether a config's data are photographs."""
+    return "split_seed" in data
+
+
+def _kind(data) -> ModuleType:
+    if holds_images(data):
+        return image_sources
+    if holds_hands(data):
+        return hand_sources
+    return joint_sources if holds_sequences(data) else video_sources
 
 
 def source_path(data) -> Path:

@@ -42,7 +42,8 @@ def open_store(
     Raises:
         UserError: the disk is full, or `build` does.
     """
-    made_from = [builder.info.full_name, builder.info.metadata.get("source_fingerprint"), settings]
+    metadata = builder.info.metadata or {}
+    made_from = [builder.info.full_name, metadata.get("source_fingerprint"), settings]
     fingerprint = _digest(made_from)
     name = builder.info.full_name.split("/")[:-1]
     folder = sources.data_root(data) / kind / f"{'_'.join(name)}-{_digest(settings)[:8]}"

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_files import decode_image, list_frames
 
 _DEFAULT_RATE = 25  # frames a second, for raw streams that state neither times nor a rate
+_GLANCE = 64  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +23,8 @@ class RawFrame:
     number: int
     timestamp: float | None  # seconds; None in a folder of images, which keeps no time
     image: Callable[[], np.ndarray] | None  # converts to (height, width[, 3]) uint8, RGB
+    small: Callable[[int], np.ndarray] | None = None  # likewise, no side longer than that
+    glance: Callable[[], np.ndarray] | None = None  # a coarse grey (height, width) uint8, quickly
 
 
 def iterate_video(path: Path | str) -> Iterator[tuple[float | None, np.ndarray]]:
@@ -50,15 +54,25 @@ def read_frames(path: Path) -> Iterator[RawFrame]:
     return _read_folder(path) if path.is_dir() else _read_file(path)
 
 
+def declared_seconds(path: Path) -> float | None:
+    """How long a video file says it is; None where it does not, as a folder of images."""
+    if path.is_dir():
+        return None
+    with av.open(str(path), metadata_errors="ignore") as container:
+        return container.duration / av.time_base if container.duration else None
+
+
 def _read_folder(folder: Path) -> Iterator[RawFrame]:
     frames = list_frames(folder)
     if not frames:
         raise UserError(f"{folder} holds no images")
     for number, path in frames.items():
         image = decode_image(path.read_bytes())
-        yield RawFrame(
-            number, None, None if image is None else functools.partial(np.asarray, image)
-        )
+        if image is None:
+            yield RawFrame(number, None, None)
+            continue
+        ways = (np.asarray, _shrunk, _glance)
+        yield RawFrame(number, None, *(functools.partial(way, image) for way in ways))
 
 
 def _read_file(path: Path) -> Iterator[RawFrame]:
@@ -79,7 +93,8 @@ def _read_file(path: Path) -> Iterator[RawFrame]:
                 yield RawFrame(number, None, None)
                 continue
             time = (number - 1) / rate if frame.time is None else frame.time
-            yield RawFrame(number, time, functools.partial(_upright, frame))
+            ways = (upright, upright, _luma_glance)
+            yield RawFrame(number, time, *(functools.partial(way, frame) for way in ways))
     if number == 0:
         raise UserError(f"{path} holds no frame that can be decoded")
 
@@ -98,7 +113,42 @@ def _decode(container, stream) -> Iterator[av.VideoFrame | None]:
             yield None
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    image = frame.to_ndarray(format="rgb24")
+def upright(frame: av.VideoFrame, longest: int | None = None) -> np.ndarray:
+    """A decoded frame as RGB, turned as the container asks; no side longer than that where given."""
+    if longest is None:
+        image = frame.to_ndarray(format="rgb24")
+    else:
+        size = _fitting(frame.width, frame.height, longest)
+        image = frame.reformat(*size, "rgb24", interpolation="AREA").to_ndarray()
     quarter_turns = round(frame.rotation / 90)  # counterclockwise, as np.rot90 turns
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+
+
+def _shrunk(image: np.ndarray, longest: int) -> np.ndarray:
+    size = _fitting(*image.shape[1::-1], longest)
+    if size == image.shape[1::-1]:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _fitting(width: int, height: int, longest: int) -> tuple[int, int]:
+    scale = min(1, longest / max(width, height))
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def _luma_glance(frame: av.VideoFrame) -> np.ndarray:
+    """Without a conversion where the luma can be taken as it lies in memory."""
+    luma = frame.format.components[0]
+    if frame.format.is_rgb or len(frame.planes) < 2 or luma.bits != 8:
+        return _glance(upright(frame, _GLANCE))
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return _glance(rows[: frame.height, : frame.width])
+
+
+def _glance(image: np.ndarray) -> np.ndarray:
+    step = max(1, max(image.shape[:2]) // (4 * _GLANCE))
+    image = np.ascontiguousarray(image[::step, ::step])
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return _shrunk(image, _GLANCE)

@@ -11,6 +11,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vid_jax.models.conv2d_layers import Conv2D
+from vid_jax.models.film import ConditionedImage, FiLM
 
 _FILTERS = 8
 _HIDDEN = 1024
@@ -39,22 +40,43 @@ class DeepPrior(nn.Module):
     Attributes:
         outputs: coordinates of the prior, or of the joints where there is none.
         drop_rate: of the fully connected layers.
+        film: where it is conditioned on an action, of `vid_jax.models.film.PLACEMENTS`; "residual" it has none.
+        film_identity: see `FiLM`.
     """
 
     outputs: int = 30
     drop_rate: float = 0.3
+    film: Sequence[str] = ()
+    film_identity: bool = True
 
     @nn.compact
     def __call__(
-        self, depth: Float[Array, "batch height width 1"], train: bool
+        self,
+        depth: Float[Array, "batch height width 1"],
+        train: bool,
+        action: Float[Array, "batch classes"] | None = None,
+        mask: Float[Array, " batch"] | None = None,
     ) -> Float[Array, "batch outputs"]:
         """The pose of each crop, whose depth is in [-1, 1].
+
+        Args:
+            action: weights of the classes, wanted where `film` names a placement and else unused.
+            mask: unused; no example touches another.
 
         Raises:
             ValueError: the crop is smaller than 44x44.
         """
+        if self.film:
+            depth = ConditionedImage(self.film, self.film_identity, name="image")(depth, action)
         features = PooledConvolutions((4, 2, 1), name="convolutions")(depth)
-        return Regressor(self.outputs, self.drop_rate, name="regressor")(features, train)
+        regressor = Regressor(
+            self.outputs,
+            self.drop_rate,
+            film=self.film,
+            film_identity=self.film_identity,
+            name="regressor",
+        )
+        return regressor(features, train, action)
 
 
 class PooledConvolutions(nn.Module):
@@ -68,7 +90,7 @@ class PooledConvolutions(nn.Module):
 
     @nn.compact
     def __call__(
-        self, depth: Float[Array, "batch height width 1"]
+        self, depth: Float[Array, "batch height width channel"]
     ) -> Float[Array, "batch features"]:
         """Raises ValueError where a convolution or a pooling would have no output."""
         x = depth
@@ -97,16 +119,23 @@ class Regressor(nn.Module):
         drop_rate: of both hidden layers.
         initialisation: of the parameters.
         dtype: of the computation; the output is float32.
+        film: "linear": FiLM of each hidden layer after its dropout; "prior": of the output.
+        film_identity: see `FiLM`.
     """
 
     outputs: int
     drop_rate: float
     initialisation: Initialisation = PUBLISHED
     dtype: jnp.dtype = jnp.float32
+    film: Sequence[str] = ()
+    film_identity: bool = True
 
     @nn.compact
     def __call__(
-        self, features: Float[Array, "batch features"], train: bool
+        self,
+        features: Float[Array, "batch features"],
+        train: bool,
+        action: Float[Array, "batch classes"] | None = None,
     ) -> Float[Array, "batch outputs"]:
         start = self.initialisation
 
@@ -120,7 +149,12 @@ class Regressor(nn.Module):
         for name in ("hidden_1", "hidden_2"):
             x = nn.relu(dense(_HIDDEN, start.hidden, name)(x))
             x = nn.Dropout(self.drop_rate)(x, deterministic=not train)
-        return dense(self.outputs, start.output, "output")(x).astype(jnp.float32)
+            if "linear" in self.film:
+                x = FiLM(self.film_identity, name=f"film_{name}")(x, action)
+        x = dense(self.outputs, start.output, "output")(x).astype(jnp.float32)
+        return (
+            FiLM(self.film_identity, name="film_output")(x, action) if "prior" in self.film else x
+        )
 
 
 class PosePrior(nn.Module):

@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -16,6 +15,7 @@ from jaxtyping import Array, Float
 from vid_jax.models.batch_norm import BatchNormReLU
 from vid_jax.models.conv2d_layers import Conv2D
 from vid_jax.models.deep_prior import PUBLISHED, Initialisation, Regressor
+from vid_jax.models.film import ConditionedImage, FiLM, uniform_within
 
 _EPSILON = 1e-4  # of the variances
 
@@ -24,7 +24,7 @@ _PYTORCH = Initialisation(  # PyTorch's, with He's of the outputs for convolutio
     convolution=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
     hidden=_uniform,
     output=_uniform,
-    bias=lambda inputs: _uniform_within(inputs**-0.5),
+    bias=lambda inputs: uniform_within(inputs**-0.5),
 )
 LAYOUTS = {"shared_preactivation": PUBLISHED, "separate_skip": _PYTORCH}
 
@@ -44,6 +44,11 @@ class DeepPriorPP(nn.Module):
         drop_rate: of the fully connected layers.
         batch_norm_momentum: of the running statistics.
         dtype: of the computation; statistics and output are float32.
+        film: where it is conditioned on an action, of `vid_jax.models.film.PLACEMENTS`. "residual": FiLM of the input
+            of every block, of branch and skip, whose branch's normalisations have no scale and bias of their own; one
+            for the first block of a stage and one that the others share.
+        film_identity: see `FiLM`.
+        frozen_norm: normalises with the running statistics in training too, and leaves them as they are.
     """
 
     outputs: int = 30
@@ -53,12 +58,23 @@ class DeepPriorPP(nn.Module):
     drop_rate: float = 0.3
     batch_norm_momentum: float = 0.9
     dtype: jnp.dtype = jnp.float32
+    film: Sequence[str] = ()
+    film_identity: bool = True
+    frozen_norm: bool = False
 
     @nn.compact
     def __call__(
-        self, depth: Float[Array, "batch height width 1"], train: bool
+        self,
+        depth: Float[Array, "batch height width 1"],
+        train: bool,
+        action: Float[Array, "batch classes"] | None = None,
+        mask: Float[Array, " batch"] | None = None,
     ) -> Float[Array, "batch outputs"]:
         """The pose of each crop, whose depth is in [-1, 1].
+
+        Args:
+            action: weights of the classes, wanted where `film` names a placement and else unused.
+            mask: 1 for each crop that counts in the batch's statistics; all do by default.
 
         Raises:
             ValueError: there is no such layout, or height and width cannot be halved as often (128 can be).
@@ -78,19 +94,37 @@ class DeepPriorPP(nn.Module):
             ),
             functools.partial(
                 BatchNormReLU,
-                use_running_average=not train,
+                use_running_average=self.frozen_norm or not train,
                 momentum=self.batch_norm_momentum,
                 epsilon=_EPSILON,
             ),
         )
-        stem = layers.conv(self.widths[0], 5, padding=2, pooled=True, name="stem")
+        if self.film:
+            depth = ConditionedImage(self.film, self.film_identity, name="image")(depth, action)
+        alone = depth.shape[-1] == 1
+        stem = layers.conv(self.widths[0], 5, padding=2, pooled=alone, name="stem")
         x = stem(depth.astype(self.dtype))
+        x = x if alone else nn.max_pool(x, (2, 2), (2, 2))
+        modulated = "residual" in self.film
         for stage, width in enumerate(self.widths[1:], start=1):
+            first = FiLM(self.film_identity, name=f"stage_{stage}_film_first")
+            rest = FiLM(self.film_identity, name=f"stage_{stage}_film_rest")
             for block in range(1, self.blocks + 1):
-                x = Bottleneck(width, self.layout, layers, name=f"stage_{stage}_block_{block}")(x)
-        x = layers.norm(name="norm")(x)
-        regressor = Regressor(self.outputs, self.drop_rate, start, self.dtype, name="regressor")
-        return regressor(x.reshape(len(x), -1), train)
+                if modulated:
+                    x = (first if block == 1 else rest)(x, action)
+                name = f"stage_{stage}_block_{block}"
+                x = Bottleneck(width, self.layout, layers, not modulated, name=name)(x, mask)
+        x = layers.norm(name="norm")(x, mask=mask)
+        regressor = Regressor(
+            self.outputs,
+            self.drop_rate,
+            start,
+            self.dtype,
+            self.film,
+            self.film_identity,
+            name="regressor",
+        )
+        return regressor(x.reshape(len(x), -1), train, action)
 
 
 class _Layers(NamedTuple):
@@ -107,30 +141,33 @@ class Bottleneck(nn.Module):
         features: channels of the output; the 3x3 convolution has a quarter of them.
         layout: see `DeepPriorPP`.
         layers: what it is made of.
+        affine: the normalisations of the branch have scale and bias.
     """
 
     features: int
     layout: str
     layers: _Layers
+    affine: bool = True
 
     @nn.compact
-    def __call__(self, x: Float[Array, "batch h w in"]) -> Float[Array, "batch h2 w2 features"]:
+    def __call__(
+        self, x: Float[Array, "batch h w in"], mask: Float[Array, " batch"] | None = None
+    ) -> Float[Array, "batch h2 w2 features"]:
+        """Of batch statistics of the examples whose mask is 1; of all by default."""
         conv, norm = self.layers
+
+        def branch_norm(number, h, bias=0.0):
+            return norm(affine=self.affine, name=f"norm_{number}")(h, bias, mask)
+
         strides, skip = (1, 1), x
-        h = norm(name="norm_1")(x)
+        h = branch_norm(1, x)
         if x.shape[-1] != self.features:
             shared = self.layout == "shared_preactivation"
             strides = (2, 1) if shared else (1, 2)
-            seen = h if shared else norm(name="projection_norm")(x)
+            seen = h if shared else norm(name="projection_norm")(x, mask=mask)
             skip = conv(self.features, 1, 2, name="projection")(seen)
         h = conv(self.features // 4, 1, strides[0], bias_apart=True, name="conv_1")(h)
-        h = norm(name="norm_2")(*h)
+        h = branch_norm(2, *h)
         h = conv(self.features // 4, 3, strides[1], padding=1, bias_apart=True, name="conv_2")(h)
-        h = norm(name="norm_3")(*h)
+        h = branch_norm(3, *h)
         return skip + conv(self.features, 1, name="conv_3")(h)
-
-
-def _uniform_within(bound: float) -> nn.initializers.Initializer:
-    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(
-        key, shape, dtype, -bound, bound
-    )

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from vid_jax.cameras import CAMERAS, Camera
 from vid_jax.errors import UserError
 from vid_jax.hand_joints import SKELETONS, Skeleton
+from vid_jax.input_pipeline.datasets import fhad_files
 from vid_jax.input_pipeline.hand_augmentation import (
     Hands,
     Ranges,
@@ -23,16 +24,19 @@ from vid_jax.input_pipeline.hand_augmentation import (
 from vid_jax.input_pipeline.hand_sources import DATASETS, skeleton_name
 from vid_jax.tasks.base import Batch
 
+ACTION_DATASETS = ("fhad", "hands_gestures")  # whose frames are of known actions
+
 _GREEN, _RED = (0.3, 1.0, 0.4), (1.0, 0.25, 0.25)
 _LINE_WIDTH = 0.7  # pixels to either side
 
 
 @dataclasses.dataclass(frozen=True)
 class CropSettings:
-    """The keys of `config.data` that tasks read, and the data set's camera and joints."""
+    """The keys of `config.data` that tasks read, and the data set's camera, joints and actions."""
 
     camera: Camera
     skeleton: Skeleton
+    actions: tuple[str, ...]  # by class; none where frames are of no known action
     crop_size: int
     cube: float  # mm; 0: the data set's own
     center: str
@@ -58,6 +62,7 @@ class CropSettings:
         return cls(
             camera=CAMERAS[name],
             skeleton=SKELETONS[name],
+            actions=_actions(data.dataset),
             crop_size=data.crop_size,
             cube=data.cube,
             center=data.center,
@@ -69,7 +74,7 @@ class CropSettings:
         )
 
     def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """Crops in mm, what they were cropped by, joints in mm, and by what their augmentation is drawn."""
+        """Crops in mm, what they were cropped by, joints in mm, actions, and by what their augmentation is drawn."""
         shapes = {
             "depth": ((self.crop_size, self.crop_size), jnp.uint16),
             "joints": ((len(self.skeleton.joints), 3), jnp.float32),
@@ -77,6 +82,7 @@ class CropSettings:
             "cube": ((), jnp.float32),
             "scale": ((2,), jnp.float32),
             "offset": ((2,), jnp.float32),
+            "action": ((), jnp.int32),
             "index": ((), jnp.int32),
             "epoch": ((), jnp.int32),
         }
@@ -98,8 +104,17 @@ def hands_of(batch: Batch) -> Hands:
     return Hands(**{field.name: batch[field.name] for field in dataclasses.fields(Hands)})
 
 
-def check_crop_size(network: nn.Module, size: int) -> None:
-    """Builds the network for crops of that size without computing anything.
+def _actions(dataset: str) -> tuple[str, ...]:
+    if dataset == "hands_gestures":
+        # Not above: SciPy takes a while.
+        from vid_jax.input_pipeline.datasets import hand_gestures
+
+        return hand_gestures.ACTIONS
+    return fhad_files.ACTIONS if dataset == "fhad" else ()
+
+
+def check_crop_size(network: nn.Module, size: int, **inputs: jax.ShapeDtypeStruct) -> None:
+    """Builds the network for crops of that size, and other inputs of it, without computing anything.
 
     Raises:
         UserError: it takes none of that size.
@@ -108,7 +123,8 @@ def check_crop_size(network: nn.Module, size: int) -> None:
         raise UserError(f"config.data.crop_size={size}: must be at least 1 pixel")
     crop = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
     try:
-        jax.eval_shape(functools.partial(network.init, train=False), jax.random.key(0), crop)
+        init = functools.partial(network.init, train=False)
+        jax.eval_shape(init, jax.random.key(0), crop, **inputs)
     except ValueError as error:
         raise UserError(f"config.data.crop_size={size}: {error}") from error
 

@@ -6,8 +6,9 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,24 +17,43 @@ from vid_jax.cameras import Camera
 from vid_jax.hand_figures import depth_range, overlay_frame
 from vid_jax.hand_joints import Skeleton
 from vid_jax.input_pipeline.depth_files import DepthMap
+from vid_jax.sequence_figures import action_strip
 from vid_jax.tasks._video_writer import VideoWriter
 
 _RATE = 10.0  # frames a second of the video
 _DECIMALS = 3  # of mm and pixels
 
-# Number and file of a frame, its depth map, centre (3,) and joints (j, 3) in mm; None where there is no hand.
-Write = Callable[[int, str, DepthMap, np.ndarray | None, np.ndarray | None], None]
+
+class Write(Protocol):
+    """Takes number and file of a frame, its depth map, centre (3,) and joints (j, 3) in mm, None without a hand.
+
+    Where there are actions, also their probabilities (c,) after the frame, None where no hand has been seen yet.
+    """
+
+    def __call__(
+        self,
+        number: int,
+        file: str,
+        depth_map: DepthMap,
+        com: np.ndarray | None,
+        joints: np.ndarray | None,
+        probabilities: np.ndarray | None = None,
+    ) -> None: ...
 
 
 @contextlib.contextmanager
 def write_joints(
-    output: Path, camera: Camera, skeleton: Skeleton, facts: dict[str, object]
+    output: Path,
+    camera: Camera,
+    skeleton: Skeleton,
+    facts: dict[str, object],
+    actions: Sequence[str] = (),
 ) -> Iterator[Write]:
     """Takes frame by frame what is written into the folder `output` when all went well, and nothing of it else.
 
     joints.csv and joints.json hold the centre and the joints in mm and their pixels, empty or null where there is no
     hand; JSON also the camera, the joints' names, the bones and `facts`. overlays/NNNNNN.png, by the frames' numbers,
-    and overlay.mp4 show them over the depth in the camera's image.
+    and overlay.mp4 show them over the depth in the camera's image, and below it the likeliest of the `actions`.
     """
     with _made_aside(output) as folder:
         (folder / "overlays").mkdir()
@@ -48,7 +68,7 @@ def write_joints(
             json_file.write(', "frames": [')
             written, span = 0, None
 
-            def write(number, file, depth_map, com, joints) -> None:
+            def write(number, file, depth_map, com, joints, probabilities=None) -> None:
                 nonlocal written, span
                 depth = _whole_image(depth_map, camera)
                 span = span or depth_range(depth)
@@ -62,6 +82,9 @@ def write_joints(
                 said = "no hand found" if com is None else f"{com[2]:.0f} mm away"
                 text = f"{file}, frame {number}: {said}".encode("ascii", "replace").decode()
                 image = overlay_frame(depth, skeleton, pixels, centre, text, span)
+                if actions:
+                    strip = action_strip(image.shape[1], actions, probabilities)
+                    image = np.concatenate([image, strip])
                 png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
                 (folder / f"overlays/{number:06d}.png").write_bytes(png.tobytes())
                 video.write(image, written / _RATE)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
 from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
-from vid_jax import losses, pose_prior
+from vid_jax import losses
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.hand_augmentation import (
     Hands,
@@ -21,12 +20,10 @@ from vid_jax.input_pipeline.hand_augmentation import (
     normalised_depth,
     normalised_joints,
 )
-from vid_jax.models.com_refinement import ComRefinement
-from vid_jax.models.deep_prior import DeepPrior, PosePrior
-from vid_jax.models.deep_prior_pp import LAYOUTS, DeepPriorPP
 from vid_jax.models.pose_network import PoseNetwork
 from vid_jax.report import Report
-from vid_jax.tasks._hand_crops import CropSettings, check_crop_size, draw_hands, hands_of
+from vid_jax.tasks import _pose_parts
+from vid_jax.tasks._hand_crops import CropSettings, draw_hands, hands_of
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 
 if TYPE_CHECKING:
@@ -34,9 +31,7 @@ if TYPE_CHECKING:
 
 # `_hand_pose_report` and `_hand_pose_files` are imported where they are used: SciPy, OpenCV and PyAV take a second.
 
-NETWORKS = ("deep_prior", "deep_prior_pp")
 LOSSES = ("l2", "huber", "l1")
-DTYPES = ("float32", "bfloat16")
 
 _RANGE_ALARM = 2.0  # half cubes
 
@@ -44,11 +39,6 @@ _RANGE_ALARM = 2.0  # half cubes
 def make(config: ConfigDict) -> "HandPoseTask":
     """Builds the task from the `model`, `train` and `data` groups of a config."""
     model, settings = config.model, CropSettings.of(config)
-    for key, choices in (("network", NETWORKS), ("layout", LAYOUTS), ("dtype", DTYPES)):
-        if model[key] not in choices:
-            raise UserError(
-                f"model.{key}={model[key]!r} is unknown; use one of {', '.join(choices)}"
-            )
     if config.train.loss not in LOSSES:
         raise UserError(
             f"train.loss={config.train.loss!r} is unknown; use one of {', '.join(LOSSES)}"
@@ -58,44 +48,14 @@ def make(config: ConfigDict) -> "HandPoseTask":
             "data.validation=none: nothing is held out to choose a checkpoint by; set eval.checkpoint=latest, and "
             "train.epochs or train.epochs_of to what another run's validation chose"
         )
-    coordinates = 3 * len(settings.skeleton.joints)
-    if not 0 <= model.prior_components <= coordinates:
-        raise UserError(
-            f"model.prior_components={model.prior_components}: must be 1 to {coordinates}, or 0 for no prior"
-        )
-    fewest = max(1, model.prior_components)
-    for key, ok, wanted in (
-        ("prior_samples", model.prior_samples >= fewest, f"at least {fewest}"),
-        ("widths", min(model.widths, default=0) > 0, "channels, at least 1 each"),
-        ("blocks", model.blocks > 0, "at least 1"),
-        ("drop_rate", 0 <= model.drop_rate < 1, "at least 0 and below 1"),
-    ):
-        if not ok:
-            raise UserError(f"model.{key}={model[key]!r}: must be {wanted}")
-    outputs = model.prior_components or coordinates
-    if model.network == "deep_prior":
-        trunk = DeepPrior(outputs, model.drop_rate)
-    else:
-        trunk = DeepPriorPP(
-            outputs,
-            tuple(model.widths),
-            model.blocks,
-            model.layout,
-            model.drop_rate,
-            config.train.batch_norm_momentum,
-            jnp.dtype(model.dtype),
-        )
     if model.com_refinement and not any(config.init_from.values()):
         raise UserError(
             "model.com_refinement=True needs a trained one: --config.init_from.com_refinement=WORKDIR, a run of "
             "configs/com_refinement_synthetic.py or its like"
         )
-    network = PoseNetwork(
-        trunk,
-        PosePrior(coordinates, model.prior_trainable) if model.prior_components else None,
-        ComRefinement() if model.com_refinement else None,
+    network = _pose_parts.make_pose_network(
+        model, settings, len(settings.actions), config.train.batch_norm_momentum
     )
-    check_crop_size(network, settings.crop_size)
     return HandPoseTask(
         network,
         settings,
@@ -103,6 +63,8 @@ def make(config: ConfigDict) -> "HandPoseTask":
         model.prior_samples,
         bool(config.init_from.get("all")),
         tuple(config.predict.items()),
+        model.equiprobable if network.conditioned else 1.0,
+        _pose_parts.evaluated_action(config.eval.action, network),
     )
 
 
@@ -116,27 +78,15 @@ class HandPoseTask:
     prior_samples: int
     prior_from_elsewhere: bool  # with all of another run, and so of other frames
     predict_settings: tuple[tuple[str, object], ...]
+    equiprobable: float  # the probability that training tells a conditioned network no action
+    eval_action: str  # of `_pose_parts.ACTIONS`, "" where the network is not conditioned
     monitor: tuple[str, str] = ("error_mm", "min")
 
     def prepare(self, dataset) -> ModelState:
         """The principal components of the training poses, augmented."""
-        if not self.network.prior:
-            return {}
-        settings = self.settings
-        poses = pose_prior.sample_poses(
-            dataset.fields("train"),
-            settings.camera,
-            settings.prior_modes,
-            settings.ranges,
-            self.prior_samples,
-            settings.seed,
-        )
-        logging.info("Joints in half cubes: %.2f to %.2f.", poses.min(), poses.max())
-        components = self._components()
-        fitted = pose_prior.fit(poses, components)
-        z = (poses - fitted["mean"]) @ fitted["components"].T
-        logging.info("Coordinates of the prior: %.2f to %.2f.", z.min(), z.max())
-        return {"prior": fitted, "fingerprint": self._fingerprint(dataset)}
+        if self.network.conditioned:
+            _pose_parts.check_actions(dataset, ("train", "validation"), len(self.settings.actions))
+        return _pose_parts.prior_constants(*self._prior_of(dataset))
 
     def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Crops in mm, what they were cropped by, and joints in mm."""
@@ -144,7 +94,8 @@ class HandPoseTask:
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[dict, ModelState]:
         """Initialises parameters and BatchNorm statistics for the batch's shape."""
-        variables = self.network.init(key, normalised_depth(hands_of(batch)), train=False)
+        depth = normalised_depth(hands_of(batch))
+        variables = self.network.init(key, depth, train=False, action=self._told(batch))
         if self.network.prior:
             variables["constants"]["fingerprint"] = jnp.zeros(8, jnp.uint32)
         return variables.pop("params"), variables
@@ -159,6 +110,7 @@ class HandPoseTask:
             {"params": params, **model_state},
             normalised_depth(hands),
             train=True,
+            action=self._told_in_training(batch, jax.random.fold_in(key, 1)),
             mutable=["batch_stats"],
             rngs={"dropout": key},
         )
@@ -182,8 +134,11 @@ class HandPoseTask:
         from vid_jax.tasks import _hand_pose_report
 
         own_prior = self.network.prior and not self.prior_from_elsewhere
-        fingerprint = self._fingerprint(dataset) if own_prior else None
+        fingerprint = _pose_parts.prior_fingerprint(*self._prior_of(dataset)) if own_prior else None
         center = self.settings.center + ", refined" * bool(self.network.com_refinement)
+        if self.network.conditioned:
+            center += f"; action: {self.eval_action}"
+            _pose_parts.check_actions(dataset, ("test",), len(self.settings.actions))
         return _hand_pose_report.evaluate(outputs, dataset, center, fingerprint)
 
     def calibrate(self, outputs: Iterable[dict[str, np.ndarray]]) -> dict:
@@ -194,6 +149,10 @@ class HandPoseTask:
         """Folders of depth maps, or one."""
         from vid_jax.tasks import _hand_pose_files
 
+        if self.eval_action == "ground_truth":
+            raise UserError(
+                "eval.action=ground_truth: depth maps alone come without actions; use --config.eval.action=uniform"
+            )
         found = _hand_pose_files.inputs(source)
         if len(found) > 1 and dict(self.predict_settings)["com"]:
             raise UserError(
@@ -243,21 +202,23 @@ class HandPoseTask:
             ]
         return []
 
-    def _components(self) -> int:
-        return self.network.trunk.outputs
+    def _prior_of(self, dataset):
+        return dataset, self.settings, self.network, self.prior_samples
 
-    def _fingerprint(self, dataset) -> np.ndarray:
-        settings = self.settings
-        return pose_prior.fingerprint(
-            dataset.fields("train"),
-            {
-                "modes": settings.prior_modes,
-                "ranges": dataclasses.astuple(settings.ranges),
-                "samples": self.prior_samples,
-                "components": self._components(),
-                "seed": settings.seed,
-            },
-        )
+    def _told(self, batch: Batch) -> Float[Array, "batch classes"] | None:
+        """Of the actions at evaluation."""
+        if not self.network.conditioned:
+            return None
+        classes = len(self.settings.actions)
+        if self.eval_action == "ground_truth":
+            return jax.nn.one_hot(batch["action"], classes)
+        return _pose_parts.uniform(len(batch["action"]), classes)
+
+    def _told_in_training(self, batch: Batch, key) -> Float[Array, "batch classes"] | None:
+        if not self.network.conditioned:
+            return None
+        classes = len(self.settings.actions)
+        return _pose_parts.conditioning(key, batch["action"], classes, self.equiprobable)
 
     def _refined(self, params, model_state, hands: Hands) -> Hands:
         if not self.network.com_refinement:
@@ -270,7 +231,8 @@ class HandPoseTask:
     def _predict(self, params, model_state, batch):
         hands = self._refined(params, model_state, hands_of(batch))
         variables = {"params": params, **model_state}
-        return *self.network.apply(variables, normalised_depth(hands), train=False), hands
+        depth, action = normalised_depth(hands), self._told(batch)
+        return *self.network.apply(variables, depth, train=False, action=action), hands
 
     def _losses(self, model_state, coordinates, pose, hands: Hands, mask: Float[Array, " batch"]):
         truth = normalised_joints(hands)

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from vid_jax.input_pipeline.datasets.hand_gestures import ACTIONS, GESTURES, LENGTHS, gesture
+from vid_jax.input_pipeline.datasets.hand_gestures import (
+    ACTIONS,
+    GESTURES,
+    LENGTHS,
+    PAIRS,
+    gesture,
+)
 from vid_jax.input_pipeline.datasets.hand_model import (
     ANGLE_LIMITS,
     NUM_JOINTS,
@@ -12,11 +18,24 @@ from vid_jax.input_pipeline.datasets.hand_renderer import CAMERA
 
 
 def test_actions_are_named():
-    assert len(ACTIONS) >= 12
-    assert {"grasp", "pinch", "wave", "point", "thumbs_up", "count", "pour", "flip"} <= {*ACTIONS}
+    assert len(ACTIONS) == 20
+    assert {"pinch", "wave", "point", "thumbs_up", "pour", "flip"} <= {*ACTIONS}
     assert list(ACTIONS) == sorted(ACTIONS)
     with pytest.raises(ValueError):
         gesture("juggle", 0, 0)
+
+
+def test_every_action_begins_and_ends_at_rest():
+    (start,) = {(keys[0][:-1]) for keys in GESTURES.values()}
+    assert {keys[-1][:-1] for keys in GESTURES.values()} == {start}
+
+
+@pytest.mark.parametrize(("action", "opposite"), PAIRS)
+def test_pairs_pass_through_the_same_moments_in_the_same_time(action, opposite):
+    moments, backwards = GESTURES[action], GESTURES[opposite][::-1]
+    assert [key[:-1] for key in moments] == [key[:-1] for key in backwards]
+    assert [key.share for key in moments[1:]] == [key.share for key in backwards[:-1]]
+    assert moments != backwards[::-1]
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -63,4 +82,4 @@ def test_actions_are_told_apart_by_how_they_move():
     for action in ACTIONS:
         errors = np.linalg.norm(known - movement(action, 9, 0), axis=-1).mean(axis=-1)
         right += keys[errors.argmin()][0] == action
-    assert right > 4 * len(ACTIONS) / len(GESTURES)
+    assert right > len(ACTIONS) / 4

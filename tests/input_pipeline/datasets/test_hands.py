@@ -55,12 +55,12 @@ def test_records_hold_the_drawn_frames(tmp_path):
 
 
 def test_gestures_are_named_by_subject_action_and_repetition(tmp_path, monkeypatch):
-    monkeypatch.setattr(hands, "ACTIONS", ("pinch", "swipe"))
+    monkeypatch.setattr(hands, "ACTIONS", ("pinch", "wave"))
     builder = _prepared(ACTING, tmp_path)
-    assert [*builder.info.metadata["actions"]] == ["pinch", "swipe"]
+    assert [*builder.info.metadata["actions"]] == ["pinch", "wave"]
     records = _records(builder, "test")
     sequences = [*dict.fromkeys(record["sequence"].decode() for record in records)]
-    assert sequences == ["S056/pinch/0", "S056/swipe/0"]
+    assert sequences == ["S056/pinch/0", "S056/wave/0"]
     for record in records:
         assert ACTIONS[record["action"]] == record["sequence"].decode().split("/")[1]
     first = [r["frame"] for r in records if r["sequence"].decode() == sequences[0]]

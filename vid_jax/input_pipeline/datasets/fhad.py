@@ -19,8 +19,5 @@ class Fhad(LabelledHandsBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self._hand_info(
             description="Six subjects act with 26 objects, seen from the shoulder, 105,459 frames.",
-            citation=(
-                "G. Garcia-Hernando, S. Yuan, S. Baek, T.-K. Kim. First-Person Hand Action "
-                "Benchmark with RGB-D Videos and 3D Hand Pose Annotations. CVPR 2018."
-            ),
+            citation=fhad_files.CITATION,
         )

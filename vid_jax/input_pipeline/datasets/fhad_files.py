@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
 from vid_jax.cameras import CAMERAS
@@ -21,7 +22,12 @@ from vid_jax.input_pipeline.datasets.labelled_files import find_folder
 from vid_jax.input_pipeline.frame_files import BadFrames
 
 DEPTH_FORMAT = "png"
+CITATION = (
+    "G. Garcia-Hernando, S. Yuan, S. Baek, T.-K. Kim. First-Person Hand Action Benchmark with RGB-D Videos and 3D Hand "
+    "Pose Annotations. CVPR 2018."
+)
 HOMEPAGE = "https://guiggh.github.io/publications/first-person-hands/"
+ANNOTATIONS = ("Hand_pose_annotation_v1_1", "Hand_pose_annotation_v1")
 SPLIT_FILE = "data_split_action_recognition.txt"
 ACTIONS = (  # in the order of their classes, spelt as published
     *("open_juice_bottle", "close_juice_bottle", "pour_juice_bottle"),
@@ -46,7 +52,6 @@ WANTED = (
     f"Video_files/, Hand_pose_annotation_v1_1/ and {SPLIT_FILE}: --config.data.source=FOLDER"
 )
 
-_ANNOTATIONS = ("Hand_pose_annotation_v1_1", "Hand_pose_annotation_v1")
 _FILE = re.compile(r"depth_(\d+)\.png")
 _SEQUENCE = re.compile(r"(Subject_\d+)/(\w+)/(\d+)")
 _SPLITS = {"Training": "train", "Test": "test"}
@@ -61,8 +66,8 @@ def find_root(source: Path) -> Path:
     root = find_folder(source, "Video_files")
     if root is None:
         raise UserError(f"config.data.source: {source} holds no Video_files/; {WANTED}")
-    if not any((root / name).is_dir() for name in _ANNOTATIONS):
-        raise UserError(f"config.data.source: {root} holds no {_ANNOTATIONS[0]}/; {WANTED}")
+    if not any((root / name).is_dir() for name in ANNOTATIONS):
+        raise UserError(f"config.data.source: {root} holds no {ANNOTATIONS[0]}/; {WANTED}")
     if not (root / SPLIT_FILE).is_file():
         raise UserError(f"config.data.source: {root} holds no {SPLIT_FILE}; {WANTED}")
     return root
@@ -91,7 +96,7 @@ def read_frames(root: Path, bad_frames: BadFrames) -> Iterator[HandFrame]:
             f"config.data.source: {root / 'Video_files'} holds no "
             f"Subject_1/put_salt/1/depth/depth_0000.png, ...; {WANTED}"
         )
-    if absent := sorted(splits.keys() - present - {*IGNORED}, key=_order):
+    if absent := sorted(splits.keys() - present - {*IGNORED}, key=order):
         logging.warning(
             "%s lacks %d of the sequences in %s: %s",
             root / "Video_files",
@@ -99,8 +104,9 @@ def read_frames(root: Path, bad_frames: BadFrames) -> Iterator[HandFrame]:
             SPLIT_FILE,
             some(absent),
         )
-    for name in sorted(present - {*IGNORED}, key=_order):
-        yield from _read_sequence(root, name, *splits.get(name, ("", None)), bad_frames)
+    for name in sorted(present - {*IGNORED}, key=order):
+        split, action = splits.get(name, ("", class_of(name)))
+        yield from _read_sequence(root, name, split, action, bad_frames)
 
 
 def read_splits(path: Path) -> dict[str, tuple[str, int]]:
@@ -128,6 +134,10 @@ def read_splits(path: Path) -> dict[str, tuple[str, int]]:
             raise UserError(
                 f"{path}, line {number}: {match[2]} is class {ACTIONS.index(match[2])}, not {value}"
             )
+        elif int(value) >= len(ACTIONS):
+            raise UserError(
+                f"{path}, line {number}: {first} has class {value}; there are 0 to {len(ACTIONS) - 1}"
+            )
         else:
             splits[first] = (split, int(value))
     for split, count in wanted.items():
@@ -139,7 +149,42 @@ def read_splits(path: Path) -> dict[str, tuple[str, int]]:
     return splits
 
 
-def _order(name: str) -> tuple[str, str, int]:
+def is_sequence(name: str) -> bool:
+    """Whether it is the published form of a sequence's name."""
+    return bool(_SEQUENCE.fullmatch(name))
+
+
+def class_of(name: str) -> int:
+    """The class of a sequence by the action that it is named after; -1 where that is none of the actions."""
+    action = name.split("/")[1]
+    return ACTIONS.index(action) if action in ACTIONS else -1
+
+
+def annotation_folder(root: Path) -> Path:
+    """The folder of the newer annotations in the one that `find_root` finds."""
+    return next(root / version for version in ANNOTATIONS if (root / version).is_dir())
+
+
+def read_skeleton(labels: Path, bad_frames: BadFrames) -> dict[int, np.ndarray | None] | None:
+    """Joints (21, 3) float32 in mm by the number of their frame; None where they are bad, which is reported.
+
+    None instead of them all where the file is missing, empty or no text, which is reported too.
+    """
+    try:
+        lines = hand_files.read_lines(labels)
+    except UserError as error:
+        bad_frames.report(str(error))
+        return None
+    if lines == [""]:
+        bad_frames.report(f"{labels} has no frames")
+        return None
+    turned = CAMERAS["fhad"].turned
+    numbered = enumerate(lines, start=1)
+    return hand_files.parse_lines(numbered, _frame_number, turned, "fhad", labels, bad_frames)
+
+
+def order(name: str) -> tuple[str, str, int]:
+    """What sequences are sorted by: subject, action and repetition."""
     subject, action, repetition = name.split("/")
     return subject, action, int(repetition)
 
@@ -147,27 +192,19 @@ def _order(name: str) -> tuple[str, str, int]:
 def _sequences_with_depth(videos: Path) -> set[str]:
     folders = (folder for folder in videos.glob("*/*/*/depth") if any(folder.glob("*.png")))
     names = {folder.parent.relative_to(videos).as_posix() for folder in folders}
-    return {name for name in names if _SEQUENCE.fullmatch(name)}
+    return {*filter(is_sequence, names)}
 
 
 def _read_sequence(
-    root: Path, name: str, split: str, action: int | None, bad_frames: BadFrames
+    root: Path, name: str, split: str, action: int, bad_frames: BadFrames
 ) -> Iterator[HandFrame]:
-    subject, action_name, _ = name.split("/")
-    if action is None:
-        action = ACTIONS.index(action_name) if action_name in ACTIONS else -1
     folder = root / "Video_files" / name / "depth"
-    annotations = next(root / version for version in _ANNOTATIONS if (root / version).is_dir())
-    labels = annotations / name / "skeleton.txt"
-    try:
-        lines = enumerate(hand_files.read_lines(labels), start=1)
-    except UserError as error:
-        bad_frames.report(str(error))
+    labels = annotation_folder(root) / name / "skeleton.txt"
+    joints = read_skeleton(labels, bad_frames)
+    if joints is None:
         return
-    joints = hand_files.parse_lines(
-        lines, _frame_number, CAMERAS["fhad"].turned, "fhad", labels, bad_frames
-    )
     files = hand_files.numbered_files(folder, "*.png", _FILE, bad_frames)
+    subject = name.partition("/")[0]
     for number in hand_files.pair(
         files, joints, folder, "depth_{:04d}.png".format, labels, bad_frames
     ):

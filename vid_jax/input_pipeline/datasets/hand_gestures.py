@@ -1,16 +1,24 @@
-"""Gestures of a hand: named actions as smooth paths through postures, turns and places."""
+"""Gestures of a hand: named actions as smooth paths through postures, turns and places.
 
+Every action begins and ends with the hand at rest. Most come in pairs that pass through the same frames, the one
+forwards and the other backwards, so that only the order of the frames tells them apart.
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from vid_jax.input_pipeline.datasets.hand_model import HandPoses
 from vid_jax.input_pipeline.datasets.hand_postures import POSTURES, clip_angles
 
+VERSION = "1.1.0"
 LENGTHS = (20, 80)  # frames, least and most
+_FRAMES = (5, 9.5)  # of an action that lasts 1, least and most
+_UNEVEN = 0.45  # of the logarithm of how long each part of an action lasts
+_REST = 0.4
 _SEED = 5
-_TREMOR = 1.5  # degrees and mm, standard deviation
+_TREMOR = 2.5  # degrees and mm, standard deviation
 
 
 class Key(NamedTuple):
@@ -30,30 +38,66 @@ class Key(NamedTuple):
     share: float = 1
 
 
+def _at_rest(keys: Iterable[Key]) -> list[Key]:
+    rest = Key("relaxed")
+    return [rest, rest._replace(share=_REST), *keys, rest, rest._replace(share=_REST)]
+
+
+def _backwards(keys: list[Key]) -> list[Key]:
+    """The same moments in the opposite order, as long after each other."""
+    shares = [key.share for key in (keys[0], *keys[:0:-1])]  # the first leads nowhere
+    return [key._replace(share=share) for key, share in zip(keys[::-1], shares, strict=True)]
+
+
 def _circle(posture: str, turns: int) -> list[Key]:
     steps = [(30, 0), (21, 21), (0, 30), (-21, 21), (-30, 0), (-21, -21), (0, -30), (21, -21)]
-    return [Key(posture, move=(x, 0, z)) for x, z in (*steps * turns, steps[0])]
+    return [Key(posture, move=(x, 0, z), share=0.45) for x, z in (*steps * turns, steps[0])]
 
 
-# What is done in turn, several times over where it is repeated.
-GESTURES: dict[str, list[Key]] = {
-    "beckon": [Key("open"), Key("hook"), Key("open"), Key("hook"), Key("open"), Key("hook")],
-    "count": [
+# By the names of an action and of the same backwards, what is done between the rests.
+_PAIRS: dict[tuple[str, str], list[Key]] = {
+    ("count_up", "count_down"): [
         key
         for posture in ("point", "two", "three", "four", "spread")
-        for key in (Key(posture), Key(posture, share=0.7))
+        for key in (Key(posture, share=0.9), Key(posture, share=0.35))
     ],
-    "fist_open_close": [Key("spread"), Key("fist"), Key("spread"), Key("fist"), Key("spread")],
-    "flip": [Key("open", (-60, 0, 0)), Key("open", (60, 0, 0)), Key("open", (60, 0, 0), share=0.4)],
-    "grasp": [
-        Key("open", move=(0, 0, 40)),
-        Key("ball", move=(0, 0, -25)),
-        Key("cylinder", move=(0, 0, -30), share=0.7),
+    ("flip", "flip_back"): [
+        Key("open", (-60, 0, 0)),
+        Key("open", (-60, 0, 0), share=0.4),
+        Key("open", (60, 0, 0), share=1.5),
+        Key("open", (60, 0, 0), share=0.4),
+    ],
+    ("pick_up", "put_down"): [
+        Key("ball", move=(0, 25, -30)),
+        Key("cylinder", move=(0, 30, -35), share=0.7),
         Key("cylinder", (0, 10, 0), move=(0, -50, 10)),
+        Key("cylinder", (0, 10, 0), move=(0, -50, 10), share=0.6),
     ],
-    "pinch": [Key("relaxed"), Key("pinch"), Key("pinch", share=0.5), Key("relaxed")],
+    ("screw", "unscrew"): [
+        key
+        for _ in range(2)
+        for key in (
+            Key("ball", (0, 0, 35), share=0.8),
+            Key("cylinder", (0, 0, 35), share=0.5),
+            Key("cylinder", (0, 0, -35)),
+            Key("ball", (0, 0, -35), share=0.5),
+        )
+    ],
+    ("stir_left", "stir_right"): _circle("pinch", turns=2),
+    ("swipe_left", "swipe_right"): [
+        Key("open", (25, 0, 0), move=(70, 0, 0)),
+        Key("open", (-25, 0, 0), move=(-70, 0, 0), share=1.2),
+        Key("fist", (-25, 0, 0), move=(-70, 0, 0)),
+        Key("fist", (25, 0, 0), move=(70, 0, 0), share=1.2),
+    ],
+    ("zoom_in", "zoom_out"): [
+        key for _ in range(2) for key in (Key("pinch", share=0.8), Key("spread"), Key("fist"))
+    ],
+}
+_SINGLES: dict[str, list[Key]] = {
+    "beckon": [Key("open"), Key("hook"), Key("open"), Key("hook"), Key("open")],
+    "pinch": [Key("pinch"), Key("pinch", share=0.5), Key("relaxed"), Key("pinch")],
     "point": [
-        Key("relaxed", (0, -10, 0), move=(0, 20, 30)),
         Key("point", (0, 20, 0), move=(0, -10, -30)),
         Key("point", (0, 20, 0), move=(0, -10, -30)),
     ],
@@ -63,46 +107,28 @@ GESTURES: dict[str, list[Key]] = {
         Key("cylinder", (0, 0, -66), move=(-30, -20, 0)),
         Key("cylinder"),
     ],
-    "press_button": [
-        Key("point"),
-        Key("point", move=(0, 0, -60), share=0.6),
-        Key("point", share=0.6),
-        Key("point", move=(0, 0, -60), share=0.6),
-        Key("point", share=0.6),
-    ],
-    "rotate_wrist": [
-        Key("relaxed"),
-        Key("relaxed", (45, 0, 0)),
-        Key("relaxed", (-45, 0, 0), share=2),
-        Key("relaxed", (45, 0, 0), share=2),
-        Key("relaxed"),
-    ],
-    "snap": [
-        Key("middle pinch"),
-        Key("middle pinch", share=0.6),
-        Key("gun", (0, 5, 8), share=0.25),
-        Key("gun", share=0.6),
-        Key("middle pinch", share=0.8),
-        Key("gun", (0, 5, 8), share=0.25),
-    ],
-    "squeeze": [Key("cylinder"), Key("fist"), Key("cylinder"), Key("fist"), Key("cylinder")],
-    "stir": _circle("pinch", turns=2),
-    "swipe": [
-        Key("open", (30, 0, 20), move=(80, 0, 0)),
-        Key("open", (-30, 0, -20), move=(-80, 0, 0)),
-        Key("open", (-30, 0, -20), move=(-80, 0, 0), share=0.5),
-    ],
     "thumbs_up": [
-        Key("relaxed"),
         Key("fist"),
         Key("thumbs up", (25, 0, 15)),
         Key("thumbs up", (25, 0, 15)),
     ],
     "wave": [
         Key("open", (0, 0, side * 25), (0, side * -12), (side * 20, 0, 0))
-        for side in (1, -1, 1, -1, 1, -1)
+        for side in (1, -1, 1, -1, 1)
     ],
 }
+
+
+def _gestures() -> dict[str, list[Key]]:
+    named = {name: _at_rest(keys) for name, keys in _SINGLES.items()}
+    for (name, opposite), keys in _PAIRS.items():
+        named[name] = _at_rest(keys)
+        named[opposite] = _backwards(named[name])
+    return dict(sorted(named.items()))
+
+
+PAIRS = tuple(_PAIRS)  # of actions through the same frames
+GESTURES = _gestures()
 ACTIONS = tuple(GESTURES)  # a class is the place in it
 
 
@@ -117,22 +143,23 @@ def gesture(action: str, subject: int, repetition: int) -> HandPoses:
     """
     number = ACTIONS.index(action)
     habits = np.random.default_rng([_SEED, number, subject])
-    facing = habits.uniform((-20, -5, -25), (20, 25, 25))
-    hold = habits.normal(0, 4, (5, 4))
+    facing = habits.uniform((-45, -25, -60), (45, 40, 60))
+    hold = habits.normal(0, 6, (5, 4))
     rng = np.random.default_rng([_SEED, number, subject, repetition])
-    facing += rng.uniform(-8, 8, 3)
-    hold += rng.normal(0, 3, (5, 4))
+    facing += rng.uniform(-15, 15, 3)
+    hold += rng.normal(0, 4, (5, 4))
     place = rng.uniform((-70, -40, 410), (70, 40, 560))
-    amplitude = rng.uniform(0.85, 1.1)
+    amplitude = rng.uniform(0.6, 1.1)
 
     keys = GESTURES[action]
-    shares = np.array([key.share for key in keys[1:]]) * rng.uniform(0.75, 1.3, len(keys) - 1)
+    shares = np.array([key.share for key in keys[1:]]) * np.exp(
+        rng.uniform(-_UNEVEN, _UNEVEN, len(keys) - 1)
+    )
     times = np.concatenate([[0], np.cumsum(shares) / shares.sum()])
-    length = int(np.clip(shares.sum() * rng.uniform(8, 16), *LENGTHS))
+    length = int(np.clip(shares.sum() * rng.uniform(*_FRAMES), *LENGTHS))
     paths = np.array([[*POSTURES[k.posture].ravel(), *k.turn, *k.wrist, *k.move] for k in keys])
-    middle = paths.mean(axis=0) * ([1] * 20 + [0] * 8)
-    paths = middle + amplitude * (paths - middle)
-    values = PchipInterpolator(times, paths)(np.linspace(0, 1, length)) + _tremor(rng, length)
+    paths = paths[0] + amplitude * (paths - paths[0])
+    values = _smooth(times, paths, length) + _tremor(rng, length)
     angles, turn, wrist, move = np.split(values, [20, 23, 25], axis=1)
     angles = clip_angles(angles.reshape(-1, 5, 4) + hold)
     return HandPoses(angles, wrist, facing + turn, place + move)
@@ -141,5 +168,11 @@ def gesture(action: str, subject: int, repetition: int) -> HandPoses:
 def _tremor(rng: np.random.Generator, length: int) -> np.ndarray:
     """Slow wandering (length, 28), with a knot every eight frames."""
     knots = length // 8 + 2
-    wandering = PchipInterpolator(np.linspace(0, 1, knots), rng.normal(0, _TREMOR, (knots, 28)))
-    return wandering(np.linspace(0, 1, length))
+    return _smooth(np.linspace(0, 1, knots), rng.normal(0, _TREMOR, (knots, 28)), length)
+
+
+def _smooth(times: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
+    """Values (length, d), evenly in time from 0 to 1, of a path through `values` (n, d)."""
+    from scipy.interpolate import PchipInterpolator  # slow, and the names need it not
+
+    return PchipInterpolator(times, values)(np.linspace(0, 1, length))

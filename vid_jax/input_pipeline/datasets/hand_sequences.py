@@ -74,6 +74,11 @@ def gesture_frames(number: int, action: str, repetition: int) -> Iterator[HandFr
         yield HandFrame(sequence, name, frame, place, *_measure(hands, frame, scene, noise))
 
 
+def gesture_joints(number: int, action: str, repetition: int) -> np.ndarray:
+    """Joints (t, 21, 3) in mm of the same performance."""
+    return pose_hands(_subject(number), gesture(action, number, repetition)).joints
+
+
 def _measure(
     hands: Hands, frame: int, scene: Scene, noise: np.random.Generator
 ) -> tuple[np.ndarray, Box, np.ndarray, np.ndarray]:

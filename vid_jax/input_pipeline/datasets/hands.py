@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from vid_jax.input_pipeline.datasets import hand_sequences
+from vid_jax.input_pipeline.datasets import hand_gestures, hand_sequences
 from vid_jax.input_pipeline.datasets.hand_gestures import ACTIONS
 from vid_jax.input_pipeline.datasets.hand_model import NUM_JOINTS
 from vid_jax.input_pipeline.datasets.hand_sequences import HandFrame
@@ -58,7 +58,8 @@ class Hands(SourceBuilder):
         ),
         HandsConfig(
             name="gestures",
-            description="Sequences of 16 actions.",
+            version=hand_gestures.VERSION,
+            description=f"Sequences of {len(ACTIONS)} actions.",
             subjects=ACTORS,
             per_subject={"train": 3, "test": 2},
             gestures=True,

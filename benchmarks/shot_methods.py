@@ -1,0 +1,141 @@
+"""Ways to find the key frames of a film, for `benchmarks.shot_coverage`."""
+
+import functools
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.generated_films import RATE
+from vid_jax.histogram_embedding import histograms
+from vid_jax.input_pipeline.candidates import CandidateStream, Sampling
+from vid_jax.input_pipeline.frame_files import resize_frame
+from vid_jax.key_clip_analysis import analyse
+from vid_jax.key_clip_settings import Settings
+from vid_jax.key_frames import Rules, choose
+from vid_jax.summary_baselines import DRAWS, by_chance, evenly
+
+_DISTANCES = tuple(np.geomspace(0.1, 1.3, 16).round(3).tolist())
+_SECONDS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)  # between key frames
+_CONTENT = (8.0, 12.0, 16.0, 20.0, 23.0, 27.0, 32.0, 38.0)
+_ADAPTIVE = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
+
+Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
+Threshold = float | None  # None: as it is without being told anything
+
+
+class Look(NamedTuple):
+    """A film, and what is kept of it."""
+
+    path: Path
+    embed: Embed
+    num_frames: int
+    numbers: np.ndarray  # (c,) of the candidates, from 0
+    times: np.ndarray
+    embeddings: Mapping[str, np.ndarray]  # (c, d) each
+
+
+class Method(NamedTuple):
+    """Key frames of a film for each of some thresholds, and which ones are tried."""
+
+    find: Callable[[Look, Sequence[Threshold]], list[np.ndarray]]
+    tried: Sequence[float] = ()
+    default: bool = False  # also as it is without being told anything
+
+
+def _default(look: Look, thresholds: Sequence[Threshold]) -> list[np.ndarray]:
+    settings = Settings(embedding="histogram") if look.embed is histograms else Settings()
+    found = analyse(look.path, settings, look.embed)
+    return [found.numbers[found.choice.kept] - 1 for _ in thresholds]
+
+
+def _selected(
+    selector: str, embedding: str, look: Look, thresholds: Sequence[Threshold]
+) -> list[np.ndarray]:
+    usable = np.ones(len(look.times), bool)
+    rules = [Rules(selector=selector, threshold=threshold) for threshold in thresholds]
+    chosen = [choose(look.embeddings[embedding], look.times, usable, own) for own in rules]
+    return [look.numbers[choice.kept] for choice in chosen]
+
+
+def _evenly(look: Look, thresholds: Sequence[Threshold]) -> list[np.ndarray]:
+    return [evenly(look.num_frames, _count(look, seconds)) for seconds in thresholds]
+
+
+def _by_chance(draw: int, look: Look, thresholds: Sequence[Threshold]) -> list[np.ndarray]:
+    return [by_chance(look.num_frames, _count(look, seconds), draw) for seconds in thresholds]
+
+
+def _count(look: Look, seconds: float) -> int:
+    return max(round(look.num_frames / RATE / seconds), 1)
+
+
+def _scenes(detector: str, look: Look, thresholds: Sequence[Threshold]) -> list[np.ndarray]:
+    from benchmarks.peers import scenes_pyscenedetect
+
+    own = {"content": 27.0, "adaptive": 3.0}[detector]
+    given = [own if threshold is None else threshold for threshold in thresholds]
+    return scenes_pyscenedetect.key_frames(look.path, detector, given)
+
+
+def methods() -> dict[str, Method]:
+    """By name; PySceneDetect's only where it is installed."""
+    found = {
+        "vid_jax": Method(_default, default=True),
+        "change points": Method(
+            functools.partial(_selected, "change_points", "network"), _DISTANCES
+        ),
+        "last kept": Method(functools.partial(_selected, "last_kept", "network"), _DISTANCES),
+        "neighbours (published)": Method(
+            functools.partial(_selected, "neighbour", "network"), _DISTANCES
+        ),
+        "histograms": Method(functools.partial(_selected, "neighbour", "histogram"), _DISTANCES),
+        "uniform": Method(_evenly, _SECONDS),
+    }
+    found |= {f"random {i}": Method(functools.partial(_by_chance, i)) for i in range(DRAWS)}
+    if importlib.util.find_spec("scenedetect"):
+        for detector, tried in (("content", _CONTENT), ("adaptive", _ADAPTIVE)):
+            find = functools.partial(_scenes, detector)
+            found[f"PySceneDetect {detector}"] = Method(find, tried, default=True)
+    return found
+
+
+def look(path: Path, num_frames: int, embed: Embed) -> Look:
+    """Looks through a film once."""
+    candidates = list(CandidateStream(path, Sampling()))
+    images = [candidate.image for candidate in candidates]
+    numbers, times = np.array([(c.number - 1, c.timestamp) for c in candidates]).T
+    embeddings = {"network": embed(images), "histogram": histograms(images)}
+    return Look(path, embed, num_frames, numbers.astype(int), times, embeddings)
+
+
+def embedder(workdir: Path) -> Embed:
+    """The latent numbers of images by a trained run.
+
+    Raises:
+        UserError: the run is missing.
+    """
+    from vid_jax import evaluate_lib
+    from vid_jax.workdir import load_config
+
+    config = load_config(workdir)
+    model = evaluate_lib.restore(config, workdir)
+    eval_step = model.eval_step()
+
+    def embed(images: Sequence[np.ndarray]) -> np.ndarray:
+        small = [resize_frame(image, model.task.frame_size, 3) for image in images]
+        parts = []
+        for start in range(0, len(small), model.batch_size):
+            part = np.stack(small[start : start + model.batch_size])
+            empty = model.batch_size - len(part)
+            batch = {
+                "image": np.pad(part, ((0, empty), (0, 0), (0, 0), (0, 0))),
+                "index": np.zeros(model.batch_size, np.int32),
+                "mask": np.ones(model.batch_size, np.float32),
+            }
+            parts.append(np.asarray(eval_step(batch)["embedding"])[: len(part)])
+        return np.concatenate(parts)
+
+    return embed

@@ -1,0 +1,77 @@
+"""Figures of key frames: contact sheet and distance curve."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vid_jax.visualize import (
+    MODEL_COLOUR,
+    THRESHOLD_COLOUR,
+    style_axes,
+    style_time_axis,
+)
+
+_SHEET_WIDTH = 12.0  # inches
+_CLIP_COLOURS = ("#eef2f8", "#ffffff")
+
+
+def contact_sheet(
+    images: Sequence[np.ndarray], captions: Sequence[str], title: str, columns: int = 5
+) -> Figure:
+    """Images in rows, a caption over each.
+
+    Args:
+        images: (height, width[, 3]) uint8, of any sizes.
+        captions: one for each.
+        title: above all.
+        columns: at most.
+    """
+    columns = min(columns, max(len(images), 3))
+    rows = -(-len(images) // columns)
+    shape = max(image.shape[0] / image.shape[1] for image in images)
+    row = _SHEET_WIDTH / columns * shape + 0.3
+    figure = Figure(figsize=(_SHEET_WIDTH, rows * row + 0.5), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.set_axis_off()
+        if i < len(images):
+            axes.imshow(images[i], cmap="gray", vmin=0, vmax=255)
+            axes.set_title(captions[i], loc="left", fontsize=9, pad=3)
+    return figure
+
+
+def distance_curve(
+    times: np.ndarray,
+    distances: np.ndarray,
+    threshold: float | None,
+    kept: np.ndarray,
+    clips: Sequence[tuple[float, float]],
+    title: str,
+) -> Figure:
+    """Distances of candidates over time, the threshold as a line, key frames as dots, clips as bands.
+
+    Args:
+        times: (n,) seconds.
+        distances: (n,), NaN where there is none.
+        threshold: None where the selector has none of this curve.
+        kept: (k,) indices of key frames.
+        clips: start and end, seconds.
+        title: says the video and the selector.
+    """
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    style_axes(axes, title)
+    for i, (start, end) in enumerate(clips):
+        axes.axvspan(start, end, color=_CLIP_COLOURS[i % 2], linewidth=0, zorder=0)
+    marker = "." if len(times) < 200 else ""
+    axes.plot(times, distances, color=MODEL_COLOUR, linewidth=1.3, marker=marker, label="distance")
+    if threshold is not None:
+        axes.axhline(threshold, color=THRESHOLD_COLOUR, linestyle="--", label="threshold")
+    heights = np.nan_to_num(distances[kept])
+    axes.plot(times[kept], heights, "o", color=THRESHOLD_COLOUR, markersize=5, label="key frame")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("distance")
+    style_time_axis(axes, clips[0][0], clips[-1][1])
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=10)
+    return figure
