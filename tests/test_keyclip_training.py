@@ -107,6 +107,11 @@ def test_exported_model_is_the_trained_one(run, tmp_path, monkeypatch):
         for model in (exported, original)
     ]
     np.testing.assert_array_equal(found[0]["embedding"], found[1]["embedding"])
+    video = write_video(tmp_path / "film.mkv", [100] * 20)
+    flags = [f"--input={video}", f"--output={tmp_path / 'out'}", "--mode=predict"]
+    assert main.main(["main.py", "--workdir=pretrained:tiny", *flags]) == 0
+    assert (tmp_path / "out/keyframes.csv").exists()
+    assert main.main(["main.py", "--workdir=pretrained:tiny", "--mode=evaluate"]) == 2
 
 
 def test_video_becomes_key_frames(run, tmp_path):
@@ -122,10 +127,13 @@ def test_video_becomes_key_frames(run, tmp_path):
     assert rows
 
 
-def test_unknown_pretrained_model_is_named():
+def test_unknown_pretrained_model_is_named(capsys):
     with pytest.raises(UserError, match=r"pretrained:nothing: no such model"):
         pretrained.folder("pretrained:nothing")
     assert str(pretrained.folder("runs/some")) == "runs/some"
+    flags = ["--mode=predict", "--workdir=pretrained:nothing", "--input=a", "--output=b"]
+    assert main.main(["main.py", *flags]) == 2
+    assert "pretrained:nothing: no such model ships" in capsys.readouterr().err
 
 
 def test_exported_parameters_of_another_network_are_refused(run, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from vid_jax import workdir_config
+from vid_jax import pretrained, workdir_config
 from vid_jax.errors import UserError
 
 PROTOCOLS = ("anomaly", "pose", "action", "summary")  # of --mode=score, see `vid_jax.scoring`
@@ -27,7 +27,9 @@ def define_flags(argv: Sequence[str]) -> flags.FlagValues:
     values = flags.FlagValues()
     experiment = "Experiment, e.g. configs/memae_ped2.py:cpu; --config.KEY=VALUE sets a key."
     config_flags.DEFINE_config_file("config", None, experiment, flag_values=values, sys_argv=argv)
-    flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=values)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run; or pretrained:NAME.", flag_values=values
+    )
     flags.DEFINE_enum("mode", "train", list(MODES), "What to do.", flag_values=values)
     flags.DEFINE_integer("step", None, "Checkpoint; default: the best.", flag_values=values)
     flags.DEFINE_string("input", None, "What to predict on, or predictions.", flag_values=values)
@@ -49,7 +51,7 @@ def parse_flags(argv: Sequence[str]) -> flags.FlagValues:
     Raises:
         UserError: a flag, a key or a value is wrong, or a flag that the mode needs is missing.
     """
-    given = list(argv)
+    given = [_with_folder(argument) for argument in argv]
     texts = {name: text for name, _, text in (a.lstrip("-").partition("=") for a in given)}
     if "config" in texts:
         path = texts["config"].partition(":")[0]
@@ -66,6 +68,11 @@ def parse_flags(argv: Sequence[str]) -> flags.FlagValues:
         if "Traceback" in message:  # of a config file, whose own words stand last
             message = f"--config={texts['config']}: {re.split(r'[A-Za-z]+Error: ', message)[-1]}"
         raise UserError(message) from error
+    shipped = any(argument.partition("=")[2].startswith(pretrained.PREFIX) for argument in argv)
+    if shipped and values.mode != "predict":
+        raise UserError(
+            f"--mode={values.mode}: what ships can only predict; name a folder with --workdir"
+        )
     if extra:
         raise UserError(f"{extra[0]!r} is not a flag; flags look like --mode=train")
     missing = [f"--{name}" for name in MODES[values.mode] if values[name].value is None]
@@ -74,3 +81,9 @@ def parse_flags(argv: Sequence[str]) -> flags.FlagValues:
             f"--mode={values.mode} needs {' and '.join(missing)}; --help lists all flags"
         )
     return values
+
+
+def _with_folder(argument: str) -> str:
+    """--workdir=pretrained:NAME as the folder that it names; anything else as it is."""
+    name, _, value = argument.partition("=")
+    return f"{name}={pretrained.folder(value)}" if value.startswith(pretrained.PREFIX) else argument

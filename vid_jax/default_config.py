@@ -93,7 +93,7 @@ def _key_clips() -> ConfigDict:
     predict = ConfigDict()
     predict.samples_per_second = 5.0
     predict.window = 1.0  # seconds; the sharpest sample of each is a candidate
-    predict.embedding = "autoencoder"  # or histogram
+    predict.embedding = "both"  # or autoencoder, histogram
     predict.selector = "change_points"  # last_kept, neighbour, k_medoids, uniform
     predict.threshold = "auto"  # or a number: of last_kept and neighbour a distance
     predict.number = 0  # of key frames, for k_medoids and uniform

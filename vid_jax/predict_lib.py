@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import logging
 from ml_collections import ConfigDict
 
+from vid_jax import pretrained
 from vid_jax.errors import UserError
 from vid_jax.evaluate_lib import restore
 from vid_jax.tasks.base import make_task
@@ -18,7 +19,7 @@ def predict(
 
     Args:
         config: the workdir's.
-        workdir: the trained run.
+        workdir: the trained run, or a folder of an exported one.
         source: one input or a folder of them, as the task finds them.
         output: created; a single input's results go into it directly.
         step: of the checkpoint; the best by default.
@@ -32,7 +33,8 @@ def predict(
         raise UserError(
             f"{calibration} does not exist; run --mode=evaluate --workdir={workdir} first"
         )
-    model = restore(config, workdir, step)
+    exported = pretrained.is_exported(workdir)
+    model = pretrained.restore(config, workdir) if exported else restore(config, workdir, step)
     eval_step = model.eval_step()
     facts = json.loads(calibration.read_text())
     failures = []

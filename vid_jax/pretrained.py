@@ -5,17 +5,14 @@ of checkpoints. `python -m vid_jax.export` makes one.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jax
-import numpy as np
 from ml_collections import ConfigDict
 
-from vid_jax import sharding, train_lib
 from vid_jax.errors import UserError
-from vid_jax.evaluate_lib import TrainedModel
-from vid_jax.optimizers import named_leaves
-from vid_jax.tasks.base import make_task
-from vid_jax.train_state import abstract_variables
+
+if TYPE_CHECKING:
+    from vid_jax.evaluate_lib import TrainedModel
 
 FILE = "parameters.npz"
 PREFIX = "pretrained:"
@@ -45,12 +42,22 @@ def is_exported(workdir: Path) -> bool:
     return (workdir / FILE).is_file()
 
 
-def restore(config: ConfigDict, workdir: Path) -> TrainedModel:
+def restore(config: ConfigDict, workdir: Path) -> "TrainedModel":
     """The model of a folder of exported parameters, as `evaluate_lib.restore` gives that of a run.
 
     Raises:
         UserError: the parameters are not those of the config's network.
     """
+    # Here, for the command line asks for a folder before it imports JAX.
+    import jax
+    import numpy as np
+
+    from vid_jax import sharding, train_lib
+    from vid_jax.evaluate_lib import TrainedModel
+    from vid_jax.optimizers import named_leaves
+    from vid_jax.tasks.base import make_task
+    from vid_jax.train_state import abstract_variables
+
     task = make_task(config)
     batch_size = train_lib.examples_per_pass(config, train_lib.global_batch_size(config))
     mesh = sharding.create_mesh(batch_size)

@@ -24,9 +24,6 @@ MAY_CHANGE = (
     "eval.output_mode",
     "eval.score",
     "eval.smoothing_sigma",
-    "predict.camera",
-    "predict.com",
-    "predict.cube",
     "train.checkpoint_every",
     "train.max_steps",
     "train.summaries_every",
@@ -114,6 +111,8 @@ def record_config(config: ConfigDict, workdir: Path) -> None:
 
 
 def _may_change(key: str, old, new) -> bool:
+    if key.startswith("predict."):
+        return True
     if key.startswith("init_from."):  # a resumed run does not read it; the folder may have moved
         return bool(old) == bool(new)
     return key in MAY_CHANGE or (key == "train.epochs" and None not in (old, new) and new > old)

@@ -129,7 +129,8 @@ def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
     small = ("memae", (80, 128), 2)
     memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
     hands = [("hand_pose", 128, 32)] * 2  # both layouts
-    assert sizes_measured([]) == [*memae_sizes, ("prednet", (128, 160), 4), *hands]
+    images = ("keyclip", (96, 192), 32)
+    assert sizes_measured([]) == [*memae_sizes, ("prednet", (128, 160), 4), *hands, images]
     with pytest.raises(UserError, match="square"):
         sizes_measured(["--systems=deepprior", "--frame_size", "16", "24"])
     assert sizes_measured(["--systems", "memae"]) == memae_sizes

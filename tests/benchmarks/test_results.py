@@ -85,4 +85,4 @@ def test_every_figure_is_among_them():
         for name in modules
         if "results.run(main)" in (REPOSITORY / "benchmarks" / f"{name}.py").read_text()
     }
-    assert figures == set(all_figures.FIGURES)
+    assert figures - {"shot_coverage"} == set(all_figures.FIGURES)  # it needs photographs
