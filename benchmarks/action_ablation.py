@@ -9,17 +9,12 @@ stopped.
 
 import argparse
 import dataclasses
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import positive, publish, run
-from vid_jax.errors import UserError
-
-_MAIN = Path(__file__).parents[1] / "main.py"
+from benchmarks.trained_runs import key_flags, metrics_of
 
 # Added one after another.
 _FEATURES = ("middle_mcp", "wrist", "palm", "palm_rotation", "wrist_path", "velocity", "log_length")
@@ -50,19 +45,9 @@ class Runs:
         }
 
     def _trained(self, name: str, seed: int, changes: Mapping[str, object]) -> dict:
-        workdir = self.folder / f"{name}-seed{seed}"
-        metrics = workdir / "evaluation" / "metrics.json"
-        if not metrics.exists():
-            given = [f"--config.{key}={value}" for key, value in {**changes, "seed": seed}.items()]
-            command = [
-                sys.executable,
-                str(_MAIN),
-                f"--config={self.config}",
-                f"--workdir={workdir}",
-            ]
-            if subprocess.run([*command, *given, *self.flags]).returncode:
-                raise UserError(f"{workdir}: the training failed, see above")
-        return json.loads(metrics.read_text())
+        given = key_flags({**changes, "seed": seed})
+        flags = [f"--config={self.config}", *given, *self.flags]
+        return metrics_of(self.folder / f"{name}-seed{seed}", flags)
 
 
 def main() -> None:

@@ -8,21 +8,17 @@ of main.py. What is trained already is read again, so that the same command goes
 
 import argparse
 import dataclasses
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import positive, publish, run
+from benchmarks.trained_runs import key_flags, metrics_of
 from vid_jax import pose_prior
 from vid_jax.command_line import parse_flags
-from vid_jax.errors import UserError
 from vid_jax.input_pipeline import create_dataset
 from vid_jax.tasks._hand_crops import CropSettings
 
-_MAIN = Path(__file__).parents[1] / "main.py"
 _SAMPLES = 20_000  # poses whose range is tabled
 
 
@@ -39,18 +35,9 @@ class Runs:
         """The test error in mm for each seed."""
         found = []
         for seed in range(self.seeds):
-            workdir = self.folder / f"{name}-seed{seed}"
-            metrics = workdir / "evaluation" / "metrics.json"
-            if not metrics.exists():
-                command = [
-                    sys.executable,
-                    str(_MAIN),
-                    *self._flags(changes | {"seed": seed}),
-                    f"--workdir={workdir}",
-                ]
-                if subprocess.run(command).returncode:
-                    raise UserError(f"{workdir}: the training failed, see above")
-            found.append(json.loads(metrics.read_text())["mean_error_mm"])
+            flags = self._flags(changes | {"seed": seed})
+            metrics = metrics_of(self.folder / f"{name}-seed{seed}", flags)
+            found.append(metrics["mean_error_mm"])
         return found
 
     def ranges(self, changes: Mapping[str, object]) -> tuple[str, str]:
@@ -70,8 +57,7 @@ class Runs:
         return tuple(f"{x.min():.2f} to {x.max():.2f}" for x in (poses, coordinates))
 
     def _flags(self, changes: Mapping[str, object]) -> list[str]:
-        given = [f"--config.{key}={value}" for key, value in changes.items()]
-        return [f"--config={self.config}", *self.flags, *given]
+        return [f"--config={self.config}", *self.flags, *key_flags(changes)]
 
 
 def main() -> None:

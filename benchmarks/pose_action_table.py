@@ -9,11 +9,7 @@ others with the first. What is trained already is read again, so that the same c
 
 import argparse
 import dataclasses
-import json
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,10 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.results import positive, publish, run
+from benchmarks.trained_runs import key_flags, metrics_of
 from vid_jax.action_figures import mixing_contours
-from vid_jax.errors import UserError
 
-_MAIN = Path(__file__).parents[1] / "main.py"
 _POSE = "configs/deepprior_film_synthetic.py:cpu"
 _ACTION = "configs/har_lstm_synthetic.py"
 _JOINT = "configs/pose_action_synthetic.py"
@@ -170,24 +165,12 @@ class Runs:
         seed: int,
     ) -> dict[str, float]:
         """The test figures of a run; the user's flags are stronger than `defaults`, and `own` than these."""
-        workdir = self.workdir(name, seed)
-        metrics = workdir / "evaluation" / "metrics.json"
-        if not metrics.exists():
-            given = [*_flags(defaults), *self.flags, *_flags(own | {"seed": seed})]
-            command = [sys.executable, str(_MAIN), f"--config={config}", *given]
-            start = time.monotonic()
-            if subprocess.run([*command, f"--workdir={workdir}"]).returncode:
-                raise UserError(f"{workdir}: the training failed, see above")
-            print(f"{name}, seed {seed}: {time.monotonic() - start:.0f} s", flush=True)
-        return json.loads(metrics.read_text())
+        given = [*key_flags(defaults), *self.flags, *key_flags(own | {"seed": seed})]
+        return metrics_of(self.workdir(name, seed), [f"--config={config}", *given])
 
     def workdir(self, name: str, seed: int) -> Path:
         """Of a run."""
         return self.folder / f"{name.replace(',', '').replace(' ', '_')}-seed{seed}"
-
-
-def _flags(changes: Mapping[str, object]) -> list[str]:
-    return [f"--config.{key}={value}" for key, value in changes.items()]
 
 
 def main() -> None:

@@ -17,16 +17,13 @@ from vid_jax.action_files import (
 )
 from vid_jax.errors import UserError, some
 from vid_jax.metrics import action
-from vid_jax.report import Report, Table, comparison_table, format_table, write_report
+from vid_jax.report import Report, Table, comparison_table, log_summary, write_report
 
 
 def run(input_path: Path, truth_path: Path, output: Path | None = None) -> None:
     """Scores, and shows the summary table; arguments and errors as of `score`."""
     report = score(input_path, truth_path, output)
-    title, table = next(iter(report.tables.items()))
-    logging.info("%s of %s\n%s", title, input_path, format_table(table))
-    if output:
-        logging.info("Report: %s", Path(output) / "index.html")
+    log_summary(report, input_path, output)
 
 
 def score(input_path: Path, truth_path: Path, output: Path | None = None) -> Report:

@@ -12,7 +12,7 @@ from vid_jax.errors import UserError
 from vid_jax.hand_joints import NYU_EVALUATED, SKELETONS
 from vid_jax.metrics import pose
 from vid_jax.pose_files import Coordinates, Poses, read_poses
-from vid_jax.report import Report, Table, comparison_table, format_table, write_report
+from vid_jax.report import Report, Table, comparison_table, log_summary, write_report
 
 _NYU_PUBLISHED = 36  # joints
 
@@ -26,10 +26,7 @@ def run(
 ) -> None:
     """Scores, and shows the summary table; arguments and errors as of `score`."""
     report = score(input_path, truth_path, camera, coordinates, output)
-    title, table = next(iter(report.tables.items()))
-    logging.info("%s of %s\n%s", title, input_path, format_table(table))
-    if output:
-        logging.info("Report: %s", Path(output) / "index.html")
+    log_summary(report, input_path, output)
 
 
 def score(

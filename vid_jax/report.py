@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from absl import logging
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,6 +96,14 @@ def format_table(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [_align(row, widths) for row in cells]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def log_summary(report: Report, source: Path, output: Path | None) -> None:
+    """Shows the first table of what was scored from a source, and where the page about it is."""
+    title, table = next(iter(report.tables.items()))
+    logging.info("%s of %s\n%s", title, source, format_table(table))
+    if output:
+        logging.info("Report: %s", output / "index.html")
 
 
 def write_csv(table: Table, path: Path) -> None:

@@ -11,17 +11,14 @@ from vid_jax import visualize
 from vid_jax.errors import UserError, some
 from vid_jax.metrics import anomaly
 from vid_jax.metrics.ucsd_labels import ranges_to_labels
-from vid_jax.report import Report, Table, comparison_table, format_table, score_table, write_report
+from vid_jax.report import Report, Table, comparison_table, log_summary, score_table, write_report
 from vid_jax.score_files import Track, read_tracks
 
 
 def run(input_path: Path, truth_path: Path, output: Path | None = None) -> None:
     """Scores, and shows the summary table; arguments and errors as of `score`."""
     report = score(input_path, truth_path, output)
-    title, table = next(iter(report.tables.items()))
-    logging.info("%s of %s\n%s", title, input_path, format_table(table))
-    if output:
-        logging.info("Report: %s", Path(output) / "index.html")
+    log_summary(report, input_path, output)
 
 
 def score(input_path: Path, truth_path: Path, output: Path | None = None) -> Report:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pose_action_table
 from benchmarks.pose_action_table import PARTS, ROWS, Runs, summary
 from vid_jax import init_from, workdir
 from vid_jax.command_line import parse_flags
@@ -31,7 +30,7 @@ def runs(tmp_path, monkeypatch):
         configs[folder] = flags.config
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(pose_action_table.subprocess, "run", record)
+    monkeypatch.setattr(subprocess, "run", record)
     return Runs(tmp_path, ["--config.train.epochs=2"]), configs
 
 

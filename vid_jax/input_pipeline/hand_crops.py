@@ -12,7 +12,13 @@ from vid_jax.hand_joints import Skeleton
 from vid_jax.input_pipeline.crop_store import CropStore
 from vid_jax.input_pipeline.hand_protocols import PROTOCOLS, hold_out, split_frames
 from vid_jax.input_pipeline.hand_sources import skeleton_name
-from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
+from vid_jax.input_pipeline.streams import (
+    Shares,
+    StreamInfo,
+    evaluation_stream,
+    shuffled_rows,
+    training_stream,
+)
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 # Of a crop, beside its depth.
@@ -29,20 +35,12 @@ _FAR_OUTSIDE = 2.0  # half edges of the cube: no hand reaches there, wrong label
 
 
 @dataclasses.dataclass(frozen=True)
-class HandsInfo:
+class HandsInfo(StreamInfo):
     """What there is in a data set, and how it is dealt out."""
 
-    name: str
     camera: Camera
     skeleton: Skeleton
     description: str  # what a report's reader should know of the crops
-    num_examples: dict[str, int]  # by split: train, validation, test
-    samples_per_epoch: int
-    batch_size: int  # of all processes together
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.samples_per_epoch // self.batch_size)
 
 
 class HandCrops:
@@ -109,9 +107,8 @@ class HandCrops:
         rows = tf.constant(self._rows["train"])
 
         def batch(positions):
-            within = tf.map_fn(lambda p: shuffled(p, len(rows), self._seed), positions)
             epoch = tf.cast(positions // len(rows), tf.int32)
-            crops = self._read(tf.gather(rows, within))
+            crops = self._read(shuffled_rows(positions, rows, self._seed))
             return crops | {"epoch": epoch if self._fresh else tf.zeros_like(epoch)}
 
         return training_stream(start_step, self.info.batch_size, self._shares, batch)

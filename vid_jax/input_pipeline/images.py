@@ -8,23 +8,21 @@ import numpy as np
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.image_split import held_out
 from vid_jax.input_pipeline.image_store import ImageStore
-from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
+from vid_jax.input_pipeline.streams import (
+    Shares,
+    StreamInfo,
+    evaluation_stream,
+    shuffled_rows,
+    training_stream,
+)
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 
 @dataclasses.dataclass(frozen=True)
-class ImagesInfo:
+class ImagesInfo(StreamInfo):
     """What there is in a data set, and how it is dealt out."""
 
-    name: str
     description: str  # what a report's reader should know of the images
-    num_examples: dict[str, int]  # by split: train, validation, test
-    samples_per_epoch: int
-    batch_size: int  # of all processes together
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.samples_per_epoch // self.batch_size)
 
 
 class Images:
@@ -82,8 +80,7 @@ class Images:
         rows = tf.constant(self._rows["train"])
 
         def batch(positions):
-            within = tf.map_fn(lambda p: shuffled(p, len(rows), self._seed), positions)
-            return self._read(tf.gather(rows, within))
+            return self._read(shuffled_rows(positions, rows, self._seed))
 
         return training_stream(start_step, self.info.batch_size, self._shares, batch)
 

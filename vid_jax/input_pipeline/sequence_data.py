@@ -11,29 +11,21 @@ from vid_jax.input_pipeline.joint_sources import ACTIONS, skeleton_of
 from vid_jax.input_pipeline.sequence_batches import PooledOrder, evaluation_batch, numpy_stream
 from vid_jax.input_pipeline.sequence_lengths import kept_frames, padded_length
 from vid_jax.input_pipeline.sequence_splits import describe_split, split_sequences
-from vid_jax.input_pipeline.streams import Shares
+from vid_jax.input_pipeline.streams import Shares, StreamInfo
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 _FIELDS = ("sequence", "subject", "action")
 
 
 @dataclasses.dataclass(frozen=True)
-class SequencesInfo:
+class SequencesInfo(StreamInfo):
     """What there is in a data set, and how it is dealt out."""
 
-    name: str
     description: str  # what a report's reader should know of the sequences
     actions: tuple[str, ...]  # names of the classes
     skeleton: Skeleton
-    num_examples: dict[str, int]  # sequences by split: train, validation, test
-    samples_per_epoch: int
-    batch_size: int  # of all processes together
     lengths: tuple[int, ...]  # that batches are padded to, ascending
     cut: int  # sequences that were longer than the maximum
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.samples_per_epoch // self.batch_size)
 
     @property
     def largest_length(self) -> int:

@@ -1,6 +1,7 @@
 """What data sets of any kind deal out alike: the order of training, a process's share, batches that are read ahead."""
 
 import atexit
+import dataclasses
 import weakref
 from collections.abc import Callable, Iterator
 from typing import ClassVar
@@ -12,6 +13,20 @@ from vid_jax.errors import UserError
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 _READERS = 4  # batches that are read at the same time
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamInfo:
+    """How a data set is dealt out."""
+
+    name: str
+    num_examples: dict[str, int]  # by split: train, validation, test
+    samples_per_epoch: int
+    batch_size: int  # of all processes together
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.samples_per_epoch // self.batch_size)
 
 
 class Shares:
@@ -46,6 +61,11 @@ def shuffled(position: tf.Tensor, examples: int, seed: int) -> tf.Tensor:
     """
     permutation, within = position // examples, position % examples
     return tf.random.experimental.index_shuffle(within, [seed, permutation], max_index=examples - 1)
+
+
+def shuffled_rows(positions: tf.Tensor, rows: tf.Tensor, seed: int) -> tf.Tensor:
+    """The rows (of `rows`) at positions of the training stream, see `shuffled`."""
+    return tf.gather(rows, tf.map_fn(lambda p: shuffled(p, len(rows), seed), positions))
 
 
 class Stream(Iterator[dict[str, np.ndarray]]):

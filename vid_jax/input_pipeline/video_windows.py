@@ -11,7 +11,13 @@ from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_store import FrameStore
-from vid_jax.input_pipeline.streams import Shares, evaluation_stream, shuffled, training_stream
+from vid_jax.input_pipeline.streams import (
+    Shares,
+    StreamInfo,
+    evaluation_stream,
+    shuffled,
+    training_stream,
+)
 from vid_jax.input_pipeline.tensorflow_cpu import tf
 
 
@@ -31,23 +37,15 @@ class Video:
 
 
 @dataclasses.dataclass(frozen=True)
-class DatasetInfo:
+class DatasetInfo(StreamInfo):
     """What there is in a data set, and how it is dealt out."""
 
-    name: str
     frame_size: tuple[int, int]  # height, width
     channels: int
     num_frames: int  # in a window
     eval_num_frames: int  # in a window of the test split
     videos: dict[str, tuple[Video, ...]]  # by split: train, validation, test
-    num_examples: dict[str, int]  # windows, by split
-    samples_per_epoch: int  # windows in an epoch of training
-    batch_size: int  # of all processes together
     fingerprint: str
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.samples_per_epoch // self.batch_size)
 
     @property
     def description(self) -> str:

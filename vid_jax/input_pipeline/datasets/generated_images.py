@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
-from vid_jax.input_pipeline.image_records import image_features
+from vid_jax.input_pipeline.datasets.image_builder import ImageBuilder
 
 COUNT = 640
 SIZE = (144, 256)  # height, width
@@ -13,7 +12,7 @@ _SEED = 20210801
 _MOST_SHAPES = 9
 
 
-class GeneratedImages(SourceBuilder):
+class GeneratedImages(ImageBuilder):
     """Soft-edged shapes with textures before a textured ground, whose detail falls off as that of photographs does.
 
     Args:
@@ -21,16 +20,9 @@ class GeneratedImages(SourceBuilder):
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f"{COUNT} generated images of {SIZE[0]}x{SIZE[1]}.",
-            features=image_features(),
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(kind="images"),
+        return self._image_info(
+            f"{COUNT} generated images of {SIZE[0]}x{SIZE[1]}.",
         )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        return {"train": self._generate_examples()}
 
     def _generate_examples(self):
         for number in range(COUNT):

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from vid_jax.input_pipeline.datasets.image_builder import ImageBuilder
 from vid_jax.input_pipeline.datasets.image_files import find_images
-from vid_jax.input_pipeline.datasets.source_builder import SourceBuilder
 from vid_jax.input_pipeline.datasets.video_files import config_name
 from vid_jax.input_pipeline.frame_files import BadFrames
-from vid_jax.input_pipeline.image_records import image_examples, image_features
+from vid_jax.input_pipeline.image_records import image_examples
 
 
-class ImageFolder(SourceBuilder):
+class ImageFolder(ImageBuilder):
     """All images below a folder, in the order of their paths.
 
     Each source folder is a data set of its own, `image_folder/<folder>_<digest of its path>`.
@@ -25,16 +25,7 @@ class ImageFolder(SourceBuilder):
         super().__init__(source=source, config=config, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f"Images of {self.source}",
-            features=image_features(),
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(kind="images"),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        return {"train": self._generate_examples()}
+        return self._image_info(f"Images of {self.source}")
 
     def _generate_examples(self):
         bad_frames = BadFrames(self.bad_frames)
