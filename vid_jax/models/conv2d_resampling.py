@@ -1,8 +1,8 @@
 """Convolutions of 4x4 kernels that halve an image, and transposed ones that double it, fast on CPU in both directions.
 
 Parameters are laid out as in `flax.linen.Conv` and `flax.linen.ConvTranspose` with strides of 2 and padding "SAME". GPU
-and TPU use `lax`. On CPU that is good at the halving itself alone; its gradients, the doubling and the doubling's are
-Winograd's products, of 2x2 kernels on images whose 2x2 pixels are channels: they need 9/16 of the multiplications.
+and TPU use `lax`. On CPU that is good at the halving itself alone; the doubling and the gradients are convolutions and
+products of 2x2 kernels on images whose blocks of 2x2 pixels are channels.
 """
 
 import jax
@@ -18,74 +18,78 @@ def halving_conv(
     x: Float[Array, "batch 2*height 2*width in"], kernel: Float[Array, "4 4 in out"]
 ) -> Float[Array, "batch height width out"]:
     """Correlation of `x`, padded with a zero on each side, at every second place; height and width are even."""
-    return lax.platform_dependent(x, kernel, cpu=_halving_products, default=_halving_lax)
+    return lax.platform_dependent(x, kernel, cpu=_halve, default=_halve_lax)
 
 
 def doubling_conv(
     x: Float[Array, "batch height width in"], kernel: Float[Array, "4 4 in out"]
 ) -> Float[Array, "batch 2*height 2*width out"]:
     """Correlation of `x`, spread over every second place and padded with zeros, two on each side."""
-    return lax.platform_dependent(x, kernel, cpu=_doubling_products, default=_doubling_lax)
+    return lax.platform_dependent(x, kernel, cpu=_double_mirrored, default=_double_lax)
 
 
-def _halving_lax(x, kernel):
+def _halve_lax(x, kernel):
     return lax.conv_general_dilated(x, kernel, (2, 2), _SIDES, dimension_numbers=_DIMENSIONS)
 
 
-def _doubling_lax(x, kernel):
+def _double_lax(x, kernel):
     return lax.conv_transpose(x, kernel, (2, 2), "SAME", dimension_numbers=_DIMENSIONS)
 
 
+def _double_mirrored(x, kernel):
+    """Doubling is the transpose of halving with the mirrored kernel, which has to lie in memory as it is read."""
+    return _double(x, lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3)))
+
+
 @jax.custom_vjp
-def _halving_products(x, kernel):
-    return _halving_lax(x, kernel)
+def _halve(x, kernel):
+    return _halve_lax(x, kernel)
 
 
-_halving_products.defvjp(
-    lambda x, kernel: (_halving_lax(x, kernel), (x, kernel)),
-    lambda saved, dy: jax.vjp(_halving_winograd, *saved)[1](dy),
+_halve.defvjp(
+    lambda x, kernel: (_halve_lax(x, kernel), (x, kernel)),
+    lambda saved, dy: (_double(dy, saved[1]), _kernel_gradient(saved[0], dy, saved[1])),
 )
 
 
 @jax.custom_vjp
-def _doubling_products(x, kernel):
-    """The transpose of the halving with the mirrored kernel."""
-    batch, height, width, _ = x.shape
-    y = jax.ShapeDtypeStruct((batch, 2 * height, 2 * width, kernel.shape[3]), x.dtype)
-    (doubled,) = jax.linear_transpose(lambda y: _halving_winograd(y, _mirrored(kernel)), y)(x)
-    return doubled
+def _double(y, kernel):
+    """The transpose of `_halve` with this kernel (4, 4, out, in)."""
+    taps = jnp.flip(_block_taps(kernel), (0, 1)).swapaxes(2, 3)
+    blocks = lax.conv_general_dilated(y, taps, (1, 1), _SIDES, dimension_numbers=_DIMENSIONS)
+    batch, height, width, _ = blocks.shape
+    x = blocks.reshape(batch, height, width, 2, 2, -1).swapaxes(2, 3)
+    return x.reshape(batch, 2 * height, 2 * width, -1)[:, 1:-1, 1:-1]
 
 
-def _doubling_backward(saved, dy):
-    x, kernel = saved
-    mirrored = _mirrored(kernel)
-    (dk,) = jax.linear_transpose(lambda kernel: _halving_winograd(dy, kernel), mirrored)(x)
-    return _halving_lax(dy, lax.optimization_barrier(mirrored)), _mirrored(dk)
-
-
-_doubling_products.defvjp(
-    lambda x, kernel: (_doubling_products(x, kernel), (x, kernel)), _doubling_backward
+_double.defvjp(
+    lambda y, kernel: (_double(y, kernel), (y, kernel)),
+    lambda saved, dx: (_halve_lax(dx, saved[1]), _kernel_gradient(dx, saved[0], saved[1])),
 )
 
 
-def _mirrored(kernel):
-    """From the kernel (4, 4, in, out) of the doubling to that (4, 4, out, in) of its transpose, and back."""
-    return jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+def _kernel_gradient(x, dy, kernel):
+    """Of `_halve`: the products, image by image, of `dy` with the blocks of `x` at each block tap's distance.
 
-
-def _halving_winograd(x, kernel):
-    """Tiles of 2x2 outputs, each from 3x3 inputs: a product over the channels for each of 9 places.
-
-    F(2x2, 2x2) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016).
+    In rows of blocks, to whose width `dy` is padded, a tap is a distance, and its operand a slice.
     """
-    blocks, taps = _blocks(x), _block_taps(kernel)
-    batch, height, width = (blocks.shape[0], *(n - 1 for n in blocks.shape[1:3]))
-    even = jnp.pad(blocks, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-    places = [place @ tap for place, tap in zip(_from_input(even), _from_taps(taps))]
-    rows = zip(*(_to_output(*places[column::3]) for column in range(3)))
-    tiles = jnp.stack([jnp.stack(_to_output(*row), axis=3) for row in rows], axis=2)
-    joined = tiles.reshape(batch, height + height % 2, width + width % 2, -1)
-    return joined[:, :height, :width]
+    blocks = _blocks(x)
+    width = blocks.shape[2]
+    dy = jnp.pad(dy, ((0, 0), (0, 0), (0, 1), (0, 0)))
+    length = dy.shape[1] * width - 1
+
+    def add_image(total, image):
+        blocks, dy = (pixels.reshape(-1, pixels.shape[-1]) for pixels in image)
+        rows = lax.optimization_barrier(dy[:length].T)  # transposed once for all taps
+        products = [
+            jnp.matmul(rows, blocks[start:][:length], preferred_element_type=jnp.float32)
+            for start in (0, 1, width, width + 1)
+        ]
+        return total + jnp.stack(products), None
+
+    total = jnp.zeros((4, dy.shape[-1], blocks.shape[-1]), jnp.float32)
+    total = lax.scan(add_image, total, (blocks, dy))[0].reshape(2, 2, -1, 2, 2, x.shape[-1])
+    return total.transpose(0, 3, 1, 4, 5, 2).reshape(kernel.shape).astype(kernel.dtype)
 
 
 def _blocks(x):
@@ -101,28 +105,3 @@ def _block_taps(kernel):
     inputs, outputs = kernel.shape[2:]
     kernel = kernel.reshape(2, 2, 2, 2, inputs, outputs).swapaxes(1, 2)
     return kernel.reshape(2, 2, 4 * inputs, outputs)
-
-
-def _from_input(x) -> list[Array]:
-    """9 arrays (batch, rows, columns, channel), of the places of a 3x3 tile, row by row."""
-    rows, columns = (n - 1 for n in x.shape[1:3])
-
-    def differences(first, second, third):
-        return first - second, second, third - second
-
-    return [
-        place
-        for row in differences(*(x[:, i : i + rows : 2] for i in range(3)))
-        for place in differences(*(row[:, :, j : j + columns : 2] for j in range(3)))
-    ]
-
-
-def _from_taps(taps) -> list[Array]:
-    def sums(first, second):
-        return first, first + second, second
-
-    return [place for row in sums(*taps) for place in sums(*row)]
-
-
-def _to_output(first, second, third) -> tuple[Array, Array]:
-    return first + second, second + third
