@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.generated_films import RATE
 from vid_jax.histogram_embedding import histograms
 from vid_jax.input_pipeline.candidates import CandidateStream, Sampling
-from vid_jax.input_pipeline.frame_files import resize_frame
+from vid_jax.input_pipeline.datasets.image_files import resized
 from vid_jax.key_clip_analysis import analyse
 from vid_jax.key_clip_settings import Settings
 from vid_jax.key_frames import Rules, choose
@@ -125,7 +125,7 @@ def embedder(workdir: Path) -> Embed:
     eval_step = model.eval_step()
 
     def embed(images: Sequence[np.ndarray]) -> np.ndarray:
-        small = [resize_frame(image, model.task.frame_size, 3) for image in images]
+        small = [resized(image, model.task.frame_size) for image in images]
         parts = []
         for start in range(0, len(small), model.batch_size):
             part = np.stack(small[start : start + model.batch_size])

@@ -5,7 +5,7 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 
-from vid_jax.change_points import change_points
+from vid_jax.change_points import change_points, savings
 
 
 def cost(vectors: np.ndarray, starts, penalties: np.ndarray) -> float:
@@ -29,6 +29,25 @@ def test_no_other_segmentation_costs_less(vectors, penalties):
     )
     least = min(cost(vectors, other, penalties) for other in others)
     np.testing.assert_allclose(cost(vectors, tuple(starts), penalties), least, atol=1e-9)
+
+
+@hypothesis.given(
+    hnp.arrays(np.float64, (8, 2), elements=st.floats(-3, 3)),
+    hnp.arrays(np.float64, 8, elements=st.floats(0, 5)),
+)
+def test_change_points_spare_their_penalties_and_nothing_else_does(vectors, penalties):
+    starts = change_points(vectors, penalties)
+    spared = savings(vectors, starts)
+    assert np.isnan(spared[0])
+    free = np.zeros(8)
+    for place in range(1, 8):
+        without, with_it = sorted({*starts} - {place}), sorted({*starts, place})
+        difference = cost(vectors, without, free) - cost(vectors, with_it, free)
+        np.testing.assert_allclose(spared[place], difference, atol=1e-9)
+        if place in starts:
+            assert spared[place] >= penalties[place] - 1e-9
+        else:
+            assert spared[place] <= penalties[place] + 1e-9
 
 
 def test_steps_are_found_and_a_slope_below_the_penalty_is_not():

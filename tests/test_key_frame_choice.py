@@ -54,6 +54,12 @@ def test_drift_is_one_scene_to_change_points():
     assert len(chosen(embeddings, Rules()).kept) == 1
 
 
+def test_scenes_begin_where_the_curve_of_change_points_is_above_its_threshold():
+    choice = chosen(scenes([6, 4, 9, 5, 7]), Rules(threshold=2.0))
+    assert choice.threshold == 2.0
+    np.testing.assert_array_equal(np.flatnonzero(choice.distances > 2.0), choice.starts[1:])
+
+
 def test_light_that_changes_slowly_for_long_is_one_scene():
     embeddings = scenes([2000]) + np.linspace(0, 0.2, 2000)[:, None]
     assert len(chosen(embeddings, Rules()).kept) == 1

@@ -47,3 +47,33 @@ def change_points(vectors: np.ndarray, penalties: np.ndarray) -> np.ndarray:
     while found[-1]:
         found.append(last[found[-1] - 1])
     return np.array(found[::-1])
+
+
+def savings(vectors: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """What each change point spares, or would: the cost without it, less the cost with it and all others (n,).
+
+    Where the segmentation is the best, each change point spares at least its penalty, and none else would. NaN for the
+    first vector.
+
+    Args:
+        vectors: (n, d).
+        starts: where segments begin, 0 first.
+    """
+    spared = np.full(len(vectors), np.nan)
+    before, sum_before = 0, np.zeros(vectors.shape[1])
+    for start, segment in zip(starts, np.split(vectors, starts[1:]), strict=True):
+        total = segment.sum(axis=0, dtype=np.float64)
+        if start:
+            spared[start] = _apart(sum_before, start - before, total, len(segment))
+        first = np.zeros_like(total)
+        for i in range(1, len(segment)):
+            first += segment[i - 1]
+            spared[start + i] = _apart(first, i, total - first, len(segment) - i)
+        before, sum_before = start, total
+    return spared
+
+
+def _apart(one: np.ndarray, count: int, other: np.ndarray, other_count: int) -> float:
+    """By how much two groups of vectors, of these sums, cost less apart than together."""
+    difference = one / count - other / other_count
+    return count * other_count / (count + other_count) * float(difference @ difference)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.video_reader import read_frames
-from vid_jax.tasks._video_writer import VideoWriter
+from vid_jax.video_writer import VideoWriter
 
 Span = tuple[float, float]  # seconds; the end not included
 

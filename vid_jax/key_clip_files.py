@@ -20,6 +20,7 @@ from vid_jax.report import Report, Table, write_report
 _IMAGES = "keyframes"  # folders in the output
 _CLIPS = "clips"
 _CURVE_FILE = "distance_curve.png"  # that not every selector has
+_CURVE_LABELS = {"change_points": "squared distance spared"}
 _JPEG_QUALITY = 95
 _SHOWN = 60  # key frames on the contact sheet
 _THUMBNAIL = 360  # pixels wide
@@ -181,6 +182,7 @@ def _figures(
             kept,
             analysis.clips,
             f"{source.name}: {settings.selector.replace('_', ' ')}, {settings.embedding}",
+            _CURVE_LABELS.get(settings.selector, "distance"),
         )
     return figures
 

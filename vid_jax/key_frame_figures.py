@@ -48,6 +48,7 @@ def distance_curve(
     kept: np.ndarray,
     clips: Sequence[tuple[float, float]],
     title: str,
+    ylabel: str = "distance",
 ) -> Figure:
     """Distances of candidates over time, the threshold as a line, key frames as dots, clips as bands.
 
@@ -58,6 +59,7 @@ def distance_curve(
         kept: (k,) indices of key frames.
         clips: start and end, seconds.
         title: says the video and the selector.
+        ylabel: says what the distances are.
     """
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.add_subplot()
@@ -71,7 +73,7 @@ def distance_curve(
     heights = np.nan_to_num(distances[kept])
     axes.plot(times[kept], heights, "o", color=THRESHOLD_COLOUR, markersize=5, label="key frame")
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("distance")
+    axes.set_ylabel(ylabel)
     style_time_axis(axes, clips[0][0], clips[-1][1])
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=10)
     return figure

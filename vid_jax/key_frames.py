@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from vid_jax.change_points import change_points
+from vid_jax.change_points import change_points, savings
 
 _SPREADS = 5.0  # of the automatic threshold over the median
 _THRESHOLDS = (0.3, 0.8)  # between which it is
@@ -41,7 +41,8 @@ class Choice:
     """Chosen candidates, in order; clip i is candidates starts[i] to starts[i + 1] - 1.
 
     `distances` (n,) is what the selector looked at, NaN for the first; `threshold` what they were compared with, None
-    where they were not. `scores` (k,): distance at the key frame ("neighbour", "last_kept"), between its clip and
+    where they were not. Those of "change_points" are squared: what a change point there spares, in units of its price.
+    `scores` (k,): distance at the key frame ("neighbour", "last_kept"), between its clip and
     the one before ("change_points"), or the share of candidates it stands for ("k_medoids", "uniform"); NaN for a first
     one that has no score.
     """
@@ -70,7 +71,8 @@ def choose(
         cuts: (n,) how surely, from 0 to 1, there is a cut since the candidate before; "change_points" heeds it.
     """
     places = np.flatnonzero(usable) if usable.any() else np.arange(len(times))
-    vectors = np.zeros((len(places), 1)) if embeddings is None else _scaled(embeddings[places])
+    vectors = np.zeros((len(places), 1)) if embeddings is None else embeddings[places]
+    vectors /= _norm(vectors)
     passed = np.zeros(len(times)) if cuts is None else np.append(cuts[1:], 0)  # to the next
     sure = np.append(0, np.maximum.reduceat(passed, places)[:-1])
     found = SELECTORS[rules.selector](vectors, rules, sure)
@@ -99,16 +101,18 @@ def automatic_threshold(distances: np.ndarray) -> float:
 
 def joined(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     """Embeddings (n, d) of the same images as one, each with the same weight."""
-    return np.concatenate([_scaled(own) / len(embeddings) ** 0.5 for own in embeddings], axis=1)
+    weights = [1 / (_norm(own) * len(embeddings) ** 0.5) for own in embeddings]
+    return np.concatenate([own * weight for own, weight in zip(embeddings, weights)], axis=1)
 
 
-def _scaled(embeddings: np.ndarray) -> np.ndarray:
-    norm = np.sqrt(np.mean(np.einsum("nd,nd->n", embeddings, embeddings, dtype=np.float64)))
-    return embeddings / max(float(norm), 1e-12)
+def _norm(embeddings: np.ndarray) -> float:
+    """Root mean square; row by row, as all that is done here to the embeddings of a long video."""
+    return max(float(np.sqrt(np.mean([np.vdot(own, own) for own in embeddings]))), 1e-12)
 
 
 def _neighbour_distances(vectors: np.ndarray) -> np.ndarray:
-    return np.concatenate([[np.nan], np.linalg.norm(np.diff(vectors, axis=0), axis=1)])
+    apart = [np.linalg.norm(after - before) for before, after in itertools.pairwise(vectors)]
+    return np.array([np.nan, *apart])
 
 
 def _neighbour(vectors: np.ndarray, rules: Rules, _cuts: np.ndarray) -> Choice:
@@ -137,13 +141,15 @@ def _change_points(vectors: np.ndarray, rules: Rules, cuts: np.ndarray) -> Choic
     """The candidate nearest to the mean of each segment between change points."""
     distances = _neighbour_distances(vectors)
     penalty = _PENALTY if rules.threshold is None else rules.threshold
-    starts = change_points(vectors, penalty * _prices(distances, cuts))
+    prices = _prices(distances, cuts)
+    starts = change_points(vectors, penalty * prices)
+    spared = savings(vectors, starts) / prices
     if rules.threshold is None:
         starts = _merged(vectors, starts)
     segments = np.split(vectors, starts[1:])
     kept = [start + _medoid(segment) for start, segment in zip(starts, segments, strict=True)]
     means = np.stack([segment.mean(axis=0) for segment in segments])
-    return Choice(np.array(kept), starts, _neighbour_distances(means), distances, None)
+    return Choice(np.array(kept), starts, _neighbour_distances(means), spared, penalty)
 
 
 def _prices(distances: np.ndarray, cuts: np.ndarray) -> np.ndarray:
@@ -201,7 +207,8 @@ def _uniform(vectors: np.ndarray, rules: Rules, _cuts: np.ndarray) -> Choice:
 
 def _medoid(vectors: np.ndarray) -> int:
     """The member with the least sum of squared distances to all: the one nearest to the mean."""
-    return int(np.argmin(np.linalg.norm(vectors - vectors.mean(axis=0), axis=1)))
+    mean = vectors.mean(axis=0)
+    return int(np.argmin([np.linalg.norm(own - mean) for own in vectors]))
 
 
 def _farthest(vectors: np.ndarray, number: int) -> np.ndarray:

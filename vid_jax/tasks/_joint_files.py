@@ -18,7 +18,7 @@ from vid_jax.hand_figures import depth_range, overlay_frame
 from vid_jax.hand_joints import Skeleton
 from vid_jax.input_pipeline.depth_files import DepthMap
 from vid_jax.sequence_figures import action_strip
-from vid_jax.tasks._video_writer import VideoWriter
+from vid_jax.video_writer import VideoWriter
 
 _RATE = 10.0  # frames a second of the video
 _DECIMALS = 3  # of mm and pixels

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
-from vid_jax.input_pipeline.frame_files import resize_frame
+from vid_jax.input_pipeline.datasets.image_files import resized
 from vid_jax.key_clip_settings import Settings
 from vid_jax.key_clips import extract
 
@@ -32,7 +32,7 @@ def predict(
     """
 
     def embed_all(images: Sequence[np.ndarray]) -> np.ndarray:
-        frames = np.stack([resize_frame(image, frame_size, 3) for image in images])
+        frames = np.stack([resized(image, frame_size) for image in images])
         parts = np.split(frames, range(batch_size, len(frames), batch_size))
         return np.concatenate([embed(part) for part in parts])
 

@@ -11,7 +11,7 @@ from absl import logging
 from vid_jax import visualize
 from vid_jax.metrics import anomaly
 from vid_jax.report import score_table, write_csv
-from vid_jax.tasks._video_writer import VideoWriter
+from vid_jax.video_writer import VideoWriter
 
 # Time in seconds, frame as it came, score and error map, which frames at the ends may lack.
 ScoredFrame = tuple[float | None, np.ndarray, float | None, np.ndarray | None]
