@@ -22,6 +22,8 @@ FIGURES = (
     "generated_gestures",
     "action_training",
     "hand_pipeline",
+    "extraction",
+    "extraction_memory",
 )
 
 

@@ -44,14 +44,15 @@ def measure(config: ConfigDict, rounds: int) -> list[dict]:
 def _idle_and_peak(side: Side) -> tuple[int, int]:
     """Bytes resident once the side's modules are imported, and at most until its steps are done."""
     build = pkgutil.resolve_name(side.build)
-    idle = _status_bytes("VmRSS")
+    idle = status_bytes("VmRSS")
     run = build(**side.arguments)
     for _ in range(_STEPS):
         run()
-    return idle, _status_bytes("VmHWM")
+    return idle, status_bytes("VmHWM")
 
 
-def _status_bytes(field: str) -> int:
+def status_bytes(field: str) -> int:
+    """A number that the system keeps of this process, such as VmHWM, its peak resident memory."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(re.search(rf"^{field}:\s*(\d+) kB", status, re.MULTILINE)[1])
 

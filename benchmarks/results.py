@@ -30,6 +30,15 @@ def argument_parser(description: str, rounds: int = 5) -> argparse.ArgumentParse
     return parser
 
 
+def add_key_clip_workdir(parser: argparse.ArgumentParser) -> None:
+    """The flag --workdir of figures of key clips."""
+    parser.add_argument(
+        "--workdir",
+        default="pretrained:keyclip",
+        help="trained run or pretrained:NAME; empty: histograms alone",
+    )
+
+
 def positive(text: str) -> int:
     """The type of a flag that counts something."""
     if not text.isdecimal() or int(text) < 1:

@@ -36,10 +36,10 @@ Scores = dict[tuple[str, Threshold], dict[str, float]]
 class _Worker:
     """Makes films and finds key frames in them; one a process."""
 
-    def __init__(self, photographs: Path, videos: Path, workdir: Path | None):
+    def __init__(self, photographs: Path, videos: Path, workdir: str):
         cv2.setNumThreads(1)  # there are several processes
         self.sources = find_sources(photographs, videos)
-        self.embed = histograms if workdir is None else embedder(workdir)
+        self.embed = embedder(workdir) if workdir else histograms
         self.methods = methods()
 
     def measure(self, job: Job) -> Scores:
@@ -123,9 +123,7 @@ def main() -> None:
     parser = results.argument_parser(__doc__)
     parser.add_argument("--photographs", type=Path, required=True, help="folder of images")
     parser.add_argument("--videos", type=Path, required=True, help="folder of videos")
-    parser.add_argument(
-        "--workdir", type=Path, help="trained keyclip run; default: histograms only"
-    )
+    results.add_key_clip_workdir(parser)
     parser.add_argument("--films", type=results.positive, default=100)
     parser.add_argument("--tuning_films", type=results.positive, default=20)
     parser.add_argument("--processes", type=results.positive, default=2)

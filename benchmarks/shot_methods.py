@@ -11,8 +11,7 @@ import numpy as np
 from benchmarks.generated_films import RATE
 from vid_jax.histogram_embedding import histograms
 from vid_jax.input_pipeline.candidates import CandidateStream, Sampling
-from vid_jax.input_pipeline.datasets.image_files import resized
-from vid_jax.key_clip_analysis import analyse
+from vid_jax.key_clip_analysis import Embed, analyse
 from vid_jax.key_clip_settings import Settings
 from vid_jax.key_frames import Rules, choose
 from vid_jax.summary_baselines import DRAWS, by_chance, evenly
@@ -22,7 +21,6 @@ _SECONDS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)  # between key frames
 _CONTENT = (8.0, 12.0, 16.0, 20.0, 23.0, 27.0, 32.0, 38.0)
 _ADAPTIVE = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 
-Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
 Threshold = float | None  # None: as it is without being told anything
 
 
@@ -75,7 +73,7 @@ def _count(look: Look, seconds: float) -> int:
 def _scenes(detector: str, look: Look, thresholds: Sequence[Threshold]) -> list[np.ndarray]:
     from benchmarks.peers import scenes_pyscenedetect
 
-    own = {"content": 27.0, "adaptive": 3.0}[detector]
+    own = scenes_pyscenedetect.THRESHOLDS[detector]
     given = [own if threshold is None else threshold for threshold in thresholds]
     return scenes_pyscenedetect.key_frames(look.path, detector, given)
 
@@ -111,31 +109,16 @@ def look(path: Path, num_frames: int, embed: Embed) -> Look:
     return Look(path, embed, num_frames, numbers.astype(int), times, embeddings)
 
 
-def embedder(workdir: Path) -> Embed:
-    """The latent numbers of images by a trained run.
+def embedder(workdir: str) -> Embed:
+    """The latent numbers of images by a trained run, or by `pretrained:NAME`.
 
     Raises:
         UserError: the run is missing.
     """
-    from vid_jax import evaluate_lib
+    from vid_jax import predict_lib, pretrained
+    from vid_jax.tasks import _key_clips
     from vid_jax.workdir import load_config
 
-    config = load_config(workdir)
-    model = evaluate_lib.restore(config, workdir)
-    eval_step = model.eval_step()
-
-    def embed(images: Sequence[np.ndarray]) -> np.ndarray:
-        small = [resized(image, model.task.frame_size) for image in images]
-        parts = []
-        for start in range(0, len(small), model.batch_size):
-            part = np.stack(small[start : start + model.batch_size])
-            empty = model.batch_size - len(part)
-            batch = {
-                "image": np.pad(part, ((0, empty), (0, 0), (0, 0), (0, 0))),
-                "index": np.zeros(model.batch_size, np.int32),
-                "mask": np.ones(model.batch_size, np.float32),
-            }
-            parts.append(np.asarray(eval_step(batch)["embedding"])[: len(part)])
-        return np.concatenate(parts)
-
-    return embed
+    folder = pretrained.folder(workdir)
+    model = predict_lib.load_model(load_config(folder), folder)
+    return _key_clips.embedder(model.eval_step(), model.batch_size, model.task.frame_size)

@@ -84,6 +84,7 @@ def images() -> ConfigDict:
     data.split_seed = 42
     data.samples_per_epoch = 0  # images between two validations; 0: all
     data.flip_probability = 0.0  # left to right, in training
+    data.crop_size = (0, 0)  # what training sees of an image, somewhere in it; (0, 0): all
     config = _config(data)
     config.predict = _key_clips()
     return config

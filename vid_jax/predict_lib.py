@@ -8,8 +8,19 @@ from ml_collections import ConfigDict
 
 from vid_jax import pretrained
 from vid_jax.errors import UserError
-from vid_jax.evaluate_lib import restore
+from vid_jax.evaluate_lib import TrainedModel, restore
 from vid_jax.tasks.base import make_task
+
+
+def load_model(config: ConfigDict, workdir: Path, step: int | None = None) -> TrainedModel:
+    """The model of a run, or of a folder of an exported one.
+
+    Raises:
+        UserError: it is not there, or damaged.
+    """
+    if pretrained.is_exported(workdir):
+        return pretrained.restore(config, workdir)
+    return restore(config, workdir, step)
 
 
 def predict(
@@ -33,8 +44,7 @@ def predict(
         raise UserError(
             f"{calibration} does not exist; run --mode=evaluate --workdir={workdir} first"
         )
-    exported = pretrained.is_exported(workdir)
-    model = pretrained.restore(config, workdir) if exported else restore(config, workdir, step)
+    model = load_model(config, workdir, step)
     eval_step = model.eval_step()
     facts = json.loads(calibration.read_text())
     failures = []

@@ -15,6 +15,8 @@ DETECTORS: dict[str, Callable[[float], SceneDetector]] = {
     "adaptive": lambda threshold: AdaptiveDetector(adaptive_threshold=threshold),
 }
 
+THRESHOLDS = {"content": 27.0, "adaptive": 3.0}  # PySceneDetect's own
+
 
 class _Recorder(SceneDetector):
     """Keeps a detector's cuts for itself, so that several detectors look at one decoding."""

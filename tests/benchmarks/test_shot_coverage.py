@@ -151,6 +151,7 @@ def test_the_command_prints_every_method(folders, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(shot_coverage, "REST", ("hard",))
     photographs, videos = folders
     flags = [f"--photographs={photographs}", f"--videos={videos}", "--films=1", "--tuning_films=1"]
+    flags.append("--workdir=")
     monkeypatch.setattr(sys, "argv", ["shot_coverage", *flags, f"--json={tmp_path / 'f.json'}"])
     shot_coverage.main()
     shown = capsys.readouterr().out

@@ -136,6 +136,8 @@ def test_generated_images_are_reproducible_and_various():
         ("frame_size", (8, 20), "multiples of 8"),
         ("validation_fraction", 1.0, "between 0 and 1"),
         ("flip_probability", 2.0, "flip_probability"),
+        ("crop_size", (8, 12), "crop_size=.*multiples of 8"),
+        ("crop_size", (8, 800), "within frame_size"),
         ("dataset", "caltech101", "caltech101 has none"),
         ("dataset", "photos", "one of"),
     ],

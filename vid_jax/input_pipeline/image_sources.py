@@ -1,6 +1,7 @@
 """Data sets of photographs by name, and the checks of their keys of `config.data`."""
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 
 from vid_jax.input_pipeline.datasets import image_files
 
@@ -15,11 +16,17 @@ DATASETS: dict[str, Callable | None] = {
 _MULTIPLE = 8  # of the sides of an image, which the autoencoder halves three times
 
 
+def _is_size(size: Sequence[int]) -> bool:
+    return len(size) == 2 and min(size) > 0 and not any(side % _MULTIPLE for side in size)
+
+
 def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     """Requires of each key of `data` what the images and their split need."""
-    size = data.frame_size
-    fits = len(size) == 2 and min(size) > 0 and not any(side % _MULTIPLE for side in size)
-    require(fits, "frame_size", f"(height, width), multiples of {_MULTIPLE}")
+    wanted = f"(height, width), multiples of {_MULTIPLE}"
+    require(_is_size(data.frame_size), "frame_size", wanted)
+    crop = data.crop_size if any(data.crop_size) else data.frame_size
+    fits = _is_size(crop) and all(map(operator.le, crop, data.frame_size))
+    require(fits, "crop_size", f"{wanted}, within frame_size; or (0, 0) for all of it")
     require(0 < data.validation_fraction < 1, "validation_fraction", "between 0 and 1")
     require(data.samples_per_epoch >= 0, "samples_per_epoch", "at least 1, or 0 for all images")
     require(0 <= data.flip_probability <= 1, "flip_probability", "between 0 and 1")

@@ -8,33 +8,49 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vid_jax.input_pipeline.datasets.image_files import resized
+from vid_jax.key_clip_analysis import Embed
 from vid_jax.key_clip_settings import Settings
 from vid_jax.key_clips import extract
 
 
-def predict(
-    embed: Callable[[np.ndarray], np.ndarray],
+def embedder(
+    eval_step: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
     batch_size: int,
     frame_size: tuple[int, int],
-    source: Path,
-    output: Path,
-    settings: ConfigDict,
-) -> None:
+) -> Embed:
+    """A network's latent numbers (n, d) of images of any size and number, which are stretched as in training.
+
+    Args:
+        eval_step: of batches of `batch_size` images.
+        batch_size: the last batch is filled up.
+        frame_size: height and width.
+    """
+
+    def embed_batch(images: Sequence[np.ndarray]) -> np.ndarray:
+        frames = np.zeros((batch_size, *frame_size, 3), np.uint8)
+        frames[: len(images)] = [resized(image, frame_size) for image in images]
+        batch = {
+            "image": frames,
+            "index": np.zeros(batch_size, np.int32),
+            "mask": (np.arange(batch_size) < len(images)).astype(np.float32),
+        }
+        return np.asarray(eval_step(batch)["embedding"])[: len(images)]
+
+    def embed(images: Sequence[np.ndarray]) -> np.ndarray:
+        starts = range(0, len(images), batch_size)
+        return np.concatenate([embed_batch(images[start:][:batch_size]) for start in starts])
+
+    return embed
+
+
+def predict(embed: Embed, source: Path, output: Path, settings: ConfigDict) -> None:
     """Writes key frames and clips of one video, see `extract`.
 
     Args:
-        embed: from images (n, *frame_size, 3) uint8, RGB, to embeddings (n, d) float32.
-        batch_size: the largest n.
-        frame_size: height and width that images are stretched to.
+        embed: from images to embeddings (n, d) float32.
         source: a video file or a folder of numbered images.
         output: a folder.
         settings: config.predict, with the fields of `Settings`.
     """
-
-    def embed_all(images: Sequence[np.ndarray]) -> np.ndarray:
-        frames = np.stack([resized(image, frame_size) for image in images])
-        parts = np.split(frames, range(batch_size, len(frames), batch_size))
-        return np.concatenate([embed(part) for part in parts])
-
     names = [field.name for field in dataclasses.fields(Settings)]
-    extract(source, output, Settings(**{name: settings[name] for name in names}), embed_all)
+    extract(source, output, Settings(**{name: settings[name] for name in names}), embed)

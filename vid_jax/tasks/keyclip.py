@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
@@ -36,12 +37,13 @@ def make(config: ConfigDict) -> "KeyClipTask":
         raise UserError(
             f"data.frame_size={tuple(data.frame_size)}: must be multiples of {2**HALVINGS}"
         )
+    seen = tuple(data.crop_size) if any(data.crop_size) else tuple(data.frame_size)
     if train.loss == "classic":
         try:
-            ssim.classic_weights(*data.frame_size)
+            ssim.classic_weights(*seen)
         except ValueError as error:
             raise UserError(
-                f"data.frame_size is too small for train.loss=classic: {error}"
+                f"data.frame_size or data.crop_size is too small for train.loss=classic: {error}"
             ) from error
     network = KeyClipAutoencoder(
         widths=tuple(model.widths),
@@ -56,6 +58,7 @@ def make(config: ConfigDict) -> "KeyClipTask":
         loss_name=train.loss,
         alpha=train.alpha,
         flip_probability=data.flip_probability,
+        crop_size=seen,
         settings=config.predict,
     )
 
@@ -69,6 +72,7 @@ class KeyClipTask:
     loss_name: str
     alpha: float
     flip_probability: float
+    crop_size: tuple[int, int]
     settings: ConfigDict  # of the extraction
     monitor: tuple[str, str] = ("loss", "min")
 
@@ -92,11 +96,8 @@ class KeyClipTask:
     def loss(
         self, params, model_state: ModelState, batch: Batch, key: jax.Array
     ) -> tuple[Array, tuple[ModelState, Metrics]]:
-        """Mean over the batch of images, some of them mirrored, with BatchNorm on the batch's statistics."""
-        image = standardised(batch["image"])
-        if self.flip_probability:
-            flips = jax.random.bernoulli(key, self.flip_probability, (len(image), 1, 1, 1))
-            image = jnp.where(flips, image[:, :, ::-1], image)
+        """Mean over the batch of images, cropped and some mirrored, with BatchNorm on the batch's statistics."""
+        image = self._augmented(standardised(batch["image"]), key)
         reconstruction, updated = self.network.apply(
             {"params": params, **model_state}, image, train=True, mutable=["batch_stats"]
         )
@@ -160,17 +161,8 @@ class KeyClipTask:
         """Writes a video's key frames and clips."""
         from vid_jax.tasks import _key_clips
 
-        def embed(images: np.ndarray) -> np.ndarray:
-            """Latent numbers (n, d) of images (n, height, width, 3) uint8, n at most `batch_size`."""
-            padding = ((0, batch_size - len(images)), (0, 0), (0, 0), (0, 0))
-            batch = {
-                "image": np.pad(images, padding),
-                "index": np.zeros(batch_size, np.int32),
-                "mask": (np.arange(batch_size) < len(images)).astype(np.float32),
-            }
-            return eval_step(batch)["embedding"][: len(images)]
-
-        _key_clips.predict(embed, batch_size, self.frame_size, source, output, self.settings)
+        embed = _key_clips.embedder(eval_step, batch_size, self.frame_size)
+        _key_clips.predict(embed, source, output, self.settings)
 
     def browse(self, dataset) -> dict[str, "Figure"]:
         """Contact sheets of training and held-out images."""
@@ -205,6 +197,21 @@ class KeyClipTask:
         weights = ssim.classic_weights(*image.shape[1:3])
         similarity = ssim.classic_ms_ssim(image, reconstruction, weights=weights)
         return self.alpha * (1 - similarity) + (1 - self.alpha) * ssim.l1(image, reconstruction)
+
+    def _augmented(self, image: Array, key: jax.Array) -> Array:
+        flip_key, crop_key = jax.random.split(key)
+        if self.flip_probability:
+            flips = jax.random.bernoulli(flip_key, self.flip_probability, (len(image), 1, 1, 1))
+            image = jnp.where(flips, image[:, :, ::-1], image)
+        if self.crop_size == self.frame_size:
+            return image
+        room = jnp.array(self.frame_size) - jnp.array(self.crop_size)
+        corners = jax.random.randint(crop_key, (len(image), 2), 0, room + 1)
+
+        def crop(image, corner):
+            return lax.dynamic_slice(image, (*corner, 0), (*self.crop_size, 3))
+
+        return jax.vmap(crop)(image, corners)
 
     def _metrics(self, image, reconstruction, loss, mask) -> Metrics:
         return {
