@@ -232,6 +232,17 @@ def test_an_output_folder_that_holds_something(three_scenes, tmp_path):
         extract(three_scenes, tmp_path / "file", HISTOGRAM)
 
 
+def test_a_run_that_fails_leaves_nothing_behind(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(images / f"{number:03d}.png"), np.full((8, 8, 3), 80 * number, np.uint8))
+    settings = Settings(embedding="histogram", clips="copy")
+    with pytest.raises(UserError, match="images cannot be copied into clips"):
+        extract(images, tmp_path / "out", settings)
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_more_key_frames_asked_for_than_there_are_candidates(three_scenes, tmp_path, caplog):
     settings = Settings(embedding="histogram", selector="k_medoids", number=50)
     with caplog.at_level(logging.WARNING):

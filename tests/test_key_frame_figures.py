@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from vid_jax.key_frame_figures import contact_sheet, distance_curve
+from vid_jax.key_frame_figures import contact_sheet, distance_curve, video_dots
 
 
 def drawn(figure) -> None:
@@ -38,3 +38,14 @@ def test_the_curve_shows_distances_threshold_key_frames_and_clips(threshold):
     assert len(axes.patches) == 3
     assert axes.get_xlim() == (0, 10)
     drawn(figure)
+
+
+def test_videos_are_in_the_order_of_the_first_methods_figure():
+    videos = {
+        "worse": {"summary": 0.2, "uniform": 0.4},
+        "better": {"summary": 0.9, "uniform": 0.3},
+    }
+    (axes,) = video_dots(videos, "F1", "two videos").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["better", "worse"]
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in axes.lines}
+    assert drawn == {"summary": [0.9, 0.2], "uniform": [0.3, 0.4]}

@@ -120,6 +120,7 @@ def test_baselines_come_from_the_video_beside_vsumms_summaries(tmp_path):
     assert report.scalars["random_spread_f1"] > 0
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["f1"] == 1
     assert (tmp_path / "out" / "index.html").exists()
+    assert (tmp_path / "out" / "videos.png").exists()
 
 
 def test_tvsums_users_are_read_and_scored_by_summaries_of_their_own(tmp_path):

@@ -55,12 +55,14 @@ def write_results(source: Path, output: Path, settings: Settings, analysis: Anal
     `keyframes/` holds the key frames, `clips/` the clips, `keyframes.csv` and `keyframes.json` their times, scores and
     files, and `index.html` shows them with a contact sheet and the curve of distances.
     """
-    for name in (_IMAGES, _CLIPS):
-        shutil.rmtree(output / name, ignore_errors=True)
-    (output / _CURVE_FILE).unlink(missing_ok=True)
-    (output / _IMAGES).mkdir(parents=True)
-    images, thumbnails = _write_images(source, output / _IMAGES, settings, analysis)
-    clips = _write_clips(source, output / _CLIPS, settings, analysis)
+    _remove_results(output)
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        clips = _write_clips(source, output / _CLIPS, settings, analysis)
+        images, thumbnails = _write_images(source, output / _IMAGES, settings, analysis)
+    except UserError:
+        _remove_results(output)
+        raise
     rows = _rows(analysis, images, clips)
     facts = _facts(source, settings, analysis)
     records = [dict(zip(_COLUMNS, map(_json, row), strict=True)) for row in rows]
@@ -78,10 +80,18 @@ def write_results(source: Path, output: Path, settings: Settings, analysis: Anal
     )
 
 
+def _remove_results(output: Path) -> None:
+    """What would not be written over."""
+    for name in (_IMAGES, _CLIPS):
+        shutil.rmtree(output / name, ignore_errors=True)
+    (output / _CURVE_FILE).unlink(missing_ok=True)
+
+
 def _write_images(
     source: Path, folder: Path, settings: Settings, analysis: Analysis
 ) -> tuple[list[str], dict[int, np.ndarray]]:
     """Names of the files, and thumbnails of those that the contact sheet shows."""
+    folder.mkdir()
     kept = analysis.choice.kept
     numbers = analysis.numbers[kept]
     shown = set(np.linspace(0, len(kept) - 1, min(_SHOWN, len(kept))).round().astype(int).tolist())
@@ -105,7 +115,7 @@ def _write_clips(
     """Names of the files, and when each begins."""
     if settings.clips == "none":
         return [(None, None)] * len(analysis.clips)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     if settings.clips == "copy":
         written = clip_files.copy_clips(source, analysis.clips, folder)
     else:

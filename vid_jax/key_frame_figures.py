@@ -1,11 +1,12 @@
-"""Figures of key frames: contact sheet and distance curve."""
+"""Figures of key frames: contact sheet, distance curve, and how summaries of videos agree with users'."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from vid_jax.visualize import (
+    BASELINE_COLOURS,
     MODEL_COLOUR,
     THRESHOLD_COLOUR,
     style_axes,
@@ -76,4 +77,30 @@ def distance_curve(
     axes.set_ylabel(ylabel)
     style_time_axis(axes, clips[0][0], clips[-1][1])
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=10)
+    return figure
+
+
+def video_dots(videos: Mapping[str, Mapping[str, float]], ylabel: str, title: str) -> Figure:
+    """A figure of merit of each video, by methods, the first of which orders the videos.
+
+    Args:
+        videos: by name of the video and of the method.
+        ylabel: what the figure is, from 0 to 1.
+        title: of the axes.
+    """
+    methods = list(next(iter(videos.values())))
+    names = sorted(videos, key=lambda name: -videos[name][methods[0]])
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    style_axes(axes, title)
+    colours = (MODEL_COLOUR, *BASELINE_COLOURS)
+    for method, colour in reversed([*zip(methods, colours)]):
+        size = 7 if method == methods[0] else 5
+        values = [videos[name].get(method, np.nan) for name in names]
+        axes.plot(values, "o", color=colour, markersize=size, label=method)
+    axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 6 else 0, fontsize=8)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_ylim(0, 1.02)
+    axes.set_ylabel(ylabel)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=10)
     return figure

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from vid_jax.metrics import key_frames, video_summary
 from vid_jax.report import Report, Table, comparison_table, log_summary, write_report
 from vid_jax.summary_files import kind_of
 from vid_jax.summary_scorers import SCORERS, Figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOT_COLUMNS = {
     "precision": "precision",
@@ -91,11 +94,24 @@ def score(input_path: Path, truth_path: Path, output: Path | None = None) -> Rep
         if method != "summary":
             label = method.replace(", ", "_")
             scalars |= {f"{label}_{figure}": value for figure, value in figures.items()}
-    report = Report(scalars, tables, {})
+    report = Report(scalars, tables, {"videos": _figure(videos, columns)} if output else {})
     if output:
         notes = [f"Summaries: {input_path}", f"Truth: {truth_path}", note]
         write_report(report, Path(output), title, notes)
     return report
+
+
+def _figure(videos: Mapping[str, Mapping[str, Figures]], columns: Mapping[str, str]) -> "Figure":
+    """F1 of each video; of the draws by chance their mean."""
+    from vid_jax.key_frame_figures import video_dots
+
+    name = next(column for column in columns if column.startswith("f1"))
+    dots = {}
+    for video, methods in videos.items():
+        found = {method: figures[name] for method, figures in methods.items()}
+        draws = [found.pop(method) for method in list(found) if method.startswith("random")]
+        dots[video] = found | ({"random": float(np.mean(draws))} if draws else {})
+    return video_dots(dots, columns[name], f"{columns[name]} of {len(videos)} videos")
 
 
 def _means(videos: Mapping[str, Mapping[str, Figures]]) -> dict[str, Figures]:
