@@ -46,15 +46,18 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.batch_size = 32
 
     if variant:
-        config.optimizer.name = "adam"
-        config.optimizer.learning_rate = 2e-3
+        config.optimizer.name = "muon"
+        config.optimizer.learning_rate = 1e-2
+        config.optimizer.momentum = 0.95
         config.optimizer.schedule = "cosine"
-        config.optimizer.warmup_epochs = 0.5
-        config.train.batch_size = 8
+        config.optimizer.warmup_epochs = 0.2
+        config.train.alpha = 0.5
         config.data.flip_probability = 0.5
     if variant == "cpu":
         config.data.dataset = "images"
-        config.train.epochs = 10
+        config.data.random_crop = (48, 96)
+        config.data.samples_per_epoch = 6080  # 190 steps
+        config.train.epochs = 8
     if variant == "demo":
         config.data.dataset = "generated_images"
         config.data.frame_size = (48, 96)

@@ -84,7 +84,7 @@ def images() -> ConfigDict:
     data.split_seed = 42
     data.samples_per_epoch = 0  # images between two validations; 0: all
     data.flip_probability = 0.0  # left to right, in training
-    data.crop_size = (0, 0)  # what training sees of an image, somewhere in it; (0, 0): all
+    data.random_crop = (0, 0)  # what training sees of an image, somewhere in it; (0, 0): all
     config = _config(data)
     config.predict = _key_clips()
     return config
@@ -190,7 +190,7 @@ def _hands() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
-    optimizer.name = "adam"  # ranger, radam, adamw, amsgrad, sgd
+    optimizer.name = "adam"  # ranger, radam, adamw, amsgrad, sgd, muon
     optimizer.learning_rate = 1e-3
     optimizer.schedule = "constant"  # cosine, step, exponential, inverse_time, plateau, staged
     optimizer.warmup_epochs = 0.0
@@ -202,7 +202,7 @@ def _optimizer() -> ConfigDict:
     optimizer.b1 = 0.9
     optimizer.b2 = 0.999
     optimizer.eps = 1e-8
-    optimizer.momentum = 0.9  # of sgd
+    optimizer.momentum = 0.9  # of sgd and muon
     optimizer.weight_decay = 0.0
     optimizer.clip_norm = 0.0  # 0: no clipping
     optimizer.sync_period = 6  # Lookahead's k

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 from ml_collections import ConfigDict
+from optax import contrib
 
 from vid_jax.errors import UserError
 
-OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "amsgrad", "sgd")
+OPTIMIZERS = ("ranger", "radam", "adam", "adamw", "amsgrad", "sgd", "muon")
 SCHEDULES = ("constant", "cosine", "step", "exponential", "inverse_time", "plateau", "staged")
 _EVERYTHING = (".*",)
+_MUON_RMS = 0.2  # of a kernel's updates, of about the size of Adam's
 
 
 def create_schedule(config: ConfigDict, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
@@ -111,23 +113,26 @@ def _transformation(config: ConfigDict, schedule: optax.Schedule) -> optax.Gradi
     """Clipping, decay and freezing are inside Lookahead's fast optimiser: its updates must not be altered."""
     moments = dict(b1=config.b1, b2=config.b2, eps=config.eps)
     decay = optax.add_decayed_weights(config.weight_decay)
+    rate = optax.scale_by_learning_rate(schedule)
     if config.name in ("ranger", "radam"):
-        fast = [optax.scale_by_radam(**moments), decay]
+        fast = [optax.scale_by_radam(**moments), decay, rate]
     elif config.name == "adam":
-        fast = [decay, optax.scale_by_adam(**moments)]
+        fast = [decay, optax.scale_by_adam(**moments), rate]
     elif config.name == "adamw":
-        fast = [optax.scale_by_adam(**moments), decay]
+        fast = [optax.scale_by_adam(**moments), decay, rate]
     elif config.name == "amsgrad":
-        fast = [decay, optax.scale_by_amsgrad(**moments)]
+        fast = [decay, optax.scale_by_amsgrad(**moments), rate]
     elif config.name == "sgd":
-        fast = [decay, optax.trace(config.momentum)]
+        fast = [decay, optax.trace(config.momentum), rate]
+    elif config.name == "muon":
+        fast = [_muon(config, schedule)]
     else:
         raise UserError(
             f"optimizer.name={config.name!r} is unknown; use one of {', '.join(OPTIMIZERS)}"
         )
     if config.clip_norm:
         fast.insert(0, optax.clip_by_global_norm(config.clip_norm))
-    optimizer = optax.chain(*fast, optax.scale_by_learning_rate(schedule))
+    optimizer = optax.chain(*fast)
     if freezes(config):
         optimizer = optax.partition(
             {"trained": optimizer, "frozen": optax.set_to_zero()},
@@ -136,6 +141,35 @@ def _transformation(config: ConfigDict, schedule: optax.Schedule) -> optax.Gradi
     if config.name == "ranger":
         return optax.lookahead(optimizer, config.sync_period, config.slow_step_size)
     return optimizer
+
+
+def _muon(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Orthogonal steps of kernels, of the size of Adam's, which all other parameters take.
+
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); for their size, Liu et al., "Muon
+    is Scalable for LLM Training" (arXiv 2502.16982, section 2.2). Of a convolution's kernel, as of any, the last axis
+    has a matrix's columns and all others its rows.
+    """
+
+    def rows_and_columns(params):
+        def of(leaf):
+            if leaf.ndim < 2:
+                return None
+            return contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
+
+        return jax.tree.map(of, params)
+
+    return contrib.muon(
+        schedule,
+        beta=config.momentum,
+        weight_decay=config.weight_decay,
+        adam_weight_decay=config.weight_decay,
+        adam_b1=config.b1,
+        adam_b2=config.b2,
+        eps=config.eps,
+        muon_weight_dimension_numbers=rows_and_columns,
+        consistent_rms=_MUON_RMS,
+    )
 
 
 def freezes(config: ConfigDict) -> bool:

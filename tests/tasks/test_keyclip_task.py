@@ -42,7 +42,7 @@ def test_without_augmentation_training_sees_the_images():
 
 
 def test_crops_lie_anywhere_in_their_images():
-    images = seen_in_training(crop_size=(8, 16))
+    images = seen_in_training(random_crop=(8, 16))
     assert images.shape == (COUNT, 8, 16, 3)
     tops, lefts = images[:, 0, 0, 0], images[:, 0, 0, 1]
     np.testing.assert_array_equal(

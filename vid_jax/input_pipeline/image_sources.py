@@ -24,9 +24,9 @@ def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     """Requires of each key of `data` what the images and their split need."""
     wanted = f"(height, width), multiples of {_MULTIPLE}"
     require(_is_size(data.frame_size), "frame_size", wanted)
-    crop = data.crop_size if any(data.crop_size) else data.frame_size
+    crop = data.random_crop if any(data.random_crop) else data.frame_size
     fits = _is_size(crop) and all(map(operator.le, crop, data.frame_size))
-    require(fits, "crop_size", f"{wanted}, within frame_size; or (0, 0) for all of it")
+    require(fits, "random_crop", f"{wanted}, within frame_size; or (0, 0) for all of it")
     require(0 < data.validation_fraction < 1, "validation_fraction", "between 0 and 1")
     require(data.samples_per_epoch >= 0, "samples_per_epoch", "at least 1, or 0 for all images")
     require(0 <= data.flip_probability <= 1, "flip_probability", "between 0 and 1")

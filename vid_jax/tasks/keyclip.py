@@ -37,13 +37,13 @@ def make(config: ConfigDict) -> "KeyClipTask":
         raise UserError(
             f"data.frame_size={tuple(data.frame_size)}: must be multiples of {2**HALVINGS}"
         )
-    seen = tuple(data.crop_size) if any(data.crop_size) else tuple(data.frame_size)
+    seen = tuple(data.random_crop) if any(data.random_crop) else tuple(data.frame_size)
     if train.loss == "classic":
         try:
             ssim.classic_weights(*seen)
         except ValueError as error:
             raise UserError(
-                f"data.frame_size or data.crop_size is too small for train.loss=classic: {error}"
+                f"data.frame_size or data.random_crop is too small for train.loss=classic: {error}"
             ) from error
     network = KeyClipAutoencoder(
         widths=tuple(model.widths),
@@ -58,7 +58,7 @@ def make(config: ConfigDict) -> "KeyClipTask":
         loss_name=train.loss,
         alpha=train.alpha,
         flip_probability=data.flip_probability,
-        crop_size=seen,
+        random_crop=seen,
         settings=config.predict,
     )
 
@@ -72,7 +72,7 @@ class KeyClipTask:
     loss_name: str
     alpha: float
     flip_probability: float
-    crop_size: tuple[int, int]
+    random_crop: tuple[int, int]
     settings: ConfigDict  # of the extraction
     monitor: tuple[str, str] = ("loss", "min")
 
@@ -203,13 +203,13 @@ class KeyClipTask:
         if self.flip_probability:
             flips = jax.random.bernoulli(flip_key, self.flip_probability, (len(image), 1, 1, 1))
             image = jnp.where(flips, image[:, :, ::-1], image)
-        if self.crop_size == self.frame_size:
+        if self.random_crop == self.frame_size:
             return image
-        room = jnp.array(self.frame_size) - jnp.array(self.crop_size)
+        room = jnp.array(self.frame_size) - jnp.array(self.random_crop)
         corners = jax.random.randint(crop_key, (len(image), 2), 0, room + 1)
 
         def crop(image, corner):
-            return lax.dynamic_slice(image, (*corner, 0), (*self.crop_size, 3))
+            return lax.dynamic_slice(image, (*corner, 0), (*self.random_crop, 3))
 
         return jax.vmap(crop)(image, corners)
 
