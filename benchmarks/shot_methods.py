@@ -121,4 +121,5 @@ def embedder(workdir: str) -> Embed:
 
     folder = pretrained.folder(workdir)
     model = predict_lib.load_model(load_config(folder), folder)
-    return _key_clips.embedder(model.eval_step(), model.batch_size, model.task.frame_size)
+    eval_step = model.eval_step(model.task.predicted)
+    return _key_clips.embedder(eval_step, model.batch_size, model.task.frame_size)

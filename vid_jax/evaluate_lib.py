@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,18 @@ class TrainedModel:
             real = outputs["mask"] > 0
             yield {name: array[real] for name, array in outputs.items()}
 
-    def eval_step(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-        """The compiled function from this process's batches to outputs and small inputs of all."""
+    def eval_step(
+        self, names: Sequence[str] | None = None
+    ) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+        """The compiled function from this process's batches to outputs and small inputs of all.
+
+        With `names` only these outputs, and nothing that they do not need is computed.
+        """
 
         @jax.jit
         def step(params, model_state, batch):
             _, outputs = self.task.eval_step(params, model_state, batch)
+            outputs = {name: outputs[name] for name in names or outputs}
             per_example = {k: v for k, v in batch.items() if getattr(v, "ndim", None) == 1}
             return outputs | per_example
 

@@ -45,7 +45,7 @@ def predict(
             f"{calibration} does not exist; run --mode=evaluate --workdir={workdir} first"
         )
     model = load_model(config, workdir, step)
-    eval_step = model.eval_step()
+    eval_step = model.eval_step(model.task.predicted)
     facts = json.loads(calibration.read_text())
     failures = []
     for name, path in inputs.items():

@@ -22,6 +22,7 @@ class BatchNormReLU(nn.Module):
         epsilon: added to the variance.
         affine: has scale and bias; without, what follows has its own.
         negative_slope: of LeakyReLU; 1 leaves the normalised features as they are.
+        scale_init: initialiser.
     """
 
     use_running_average: bool
@@ -29,6 +30,7 @@ class BatchNormReLU(nn.Module):
     epsilon: float
     affine: bool = True
     negative_slope: float = 0.0
+    scale_init: nn.initializers.Initializer = nn.initializers.ones
 
     @nn.compact
     def __call__(
@@ -45,7 +47,7 @@ class BatchNormReLU(nn.Module):
         channels = x.shape[-1:]
         scale, offset = jnp.ones(channels), jnp.zeros(channels)
         if self.affine:
-            scale = self.param("scale", nn.initializers.ones, channels)
+            scale = self.param("scale", self.scale_init, channels)
             offset = self.param("bias", nn.initializers.zeros, channels)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, channels)
         running_var = self.variable("batch_stats", "var", jnp.ones, channels)

@@ -103,6 +103,7 @@ class Conv3D(nn.Module):
         padding: (low, high) per spatial axis.
         kernel_init, bias_init: initialisers.
         dtype: of the computation; parameters stay float32.
+        bias_apart: returns (output without bias, bias), for a BatchNorm that follows.
         path_name: `path` of `conv`.
 
     Raises:
@@ -116,12 +117,15 @@ class Conv3D(nn.Module):
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
     dtype: jnp.dtype | None = None
+    bias_apart: bool = False
     path_name: str = "auto"
 
     operator = staticmethod(conv)
 
     @nn.compact
-    def __call__(self, x: Float[Array, "batch time height width in"]) -> Array:
+    def __call__(
+        self, x: Float[Array, "batch time height width in"]
+    ) -> Array | tuple[Array, Array]:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", self.bias_init, (self.features,))
@@ -131,7 +135,7 @@ class Conv3D(nn.Module):
         except ValueError as error:
             layer = "/".join(self.path) or type(self).__name__
             raise ValueError(f"{layer}: {error}") from error
-        return y + bias
+        return (y, bias) if self.bias_apart else y + bias
 
 
 class ConvTranspose3D(Conv3D):

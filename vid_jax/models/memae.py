@@ -6,18 +6,21 @@ Anomaly Detection", ICCV 2019 (arXiv 1904.02639); layer table as in the authors'
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vid_jax.models.batch_norm import BatchNormReLU
 from vid_jax.models.conv3d import Conv3D, ConvTranspose3D
 
 CHANNELS = (96, 128, 256, 256)
 STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
 ADDRESSING = ("cosine", "dot")
 _KERNEL = (3, 3, 3)
+_EPSILON = 1e-5
 
 
 def hard_shrink(
@@ -147,18 +150,23 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
-        x = _convolution(self.layer, self.features, self.strides, x, self.dtype, name="conv")(x)
-        x = nn.BatchNorm(
+        convolution = _convolution(
+            self.layer, self.features, self.strides, x, self.dtype, bias_apart=True, name="conv"
+        )
+        x = BatchNormReLU(
             use_running_average=not train,
             momentum=self.batch_norm_momentum,
+            epsilon=_EPSILON,
+            negative_slope=0.2,
             scale_init=_normal_around_one,
-            dtype=self.dtype,
-        )(x)
-        x = nn.leaky_relu(x, 0.2)
+            name="BatchNorm_0",
+        )(*convolution(x))
         return nn.Dropout(self.drop_rate, broadcast_dims=(1, 2, 3))(x, deterministic=not train)
 
 
-def _convolution(layer: type[Conv3D], features: int, strides, x: Array, dtype, name: str) -> Conv3D:
+def _convolution(
+    layer: type[Conv3D], features: int, strides, x: Array, dtype, **settings: Any
+) -> Conv3D:
     """The published kernel, padding and initialisation; sizes go from n to n / stride, or back."""
     transposed = layer is ConvTranspose3D
     fan_in = math.prod(_KERNEL) * (features if transposed else x.shape[-1])
@@ -170,7 +178,7 @@ def _convolution(layer: type[Conv3D], features: int, strides, x: Array, dtype, n
         kernel_init=nn.initializers.normal(0.02),
         bias_init=_uniform(1 / math.sqrt(fan_in)),
         dtype=dtype,
-        name=name,
+        **settings,
     )
 
 

@@ -32,6 +32,8 @@ class Task(Protocol):
 
     monitor: tuple[str, str]  # the validation metric that picks the best checkpoint; 'min' or 'max'
 
+    predicted: tuple[str, ...] | None  # the outputs of `eval_step` that `predict` needs; None: all
+
     def prepare(self, dataset) -> ModelState:
         """Fits constants on the training data; they become the collection `constants` of the model state."""
 

@@ -38,6 +38,7 @@ class ComRefinementTask:
     network: ComRefinement
     settings: CropSettings
     monitor: tuple[str, str] = ("error_mm", "min")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """Nothing is fitted on the data."""

@@ -75,6 +75,7 @@ class HandActionTask:
     data: ConfigDict
     camera: str
     monitor: tuple[str, str] = ("top1", "max")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """Mean bone lengths of the training hands, and principal components of their features."""

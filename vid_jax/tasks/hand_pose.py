@@ -81,6 +81,7 @@ class HandPoseTask:
     equiprobable: float  # the probability that training tells a conditioned network no action
     eval_action: str  # of `_pose_parts.ACTIONS`, "" where the network is not conditioned
     monitor: tuple[str, str] = ("error_mm", "min")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """The principal components of the training poses, augmented."""

@@ -75,6 +75,7 @@ class KeyClipTask:
     random_crop: tuple[int, int]
     settings: ConfigDict  # of the extraction
     monitor: tuple[str, str] = ("loss", "min")
+    predicted: tuple[str, ...] | None = ("embedding",)
 
     def prepare(self, dataset) -> ModelState:
         """Nothing is fitted on the data."""

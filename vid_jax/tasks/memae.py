@@ -77,6 +77,7 @@ class MemAETask:
     resize: str
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """Nothing is fitted on the data."""

@@ -69,6 +69,7 @@ class PoseActionTask:
     lengths: tuple[int, ...]
     predict_settings: tuple[tuple[str, object], ...]
     monitor: tuple[str, str] = ("combined", "min")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """The priors of the pose networks and the constants of the recogniser's features."""

@@ -135,6 +135,7 @@ class PredNetTask:
     resize: str
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
+    predicted: tuple[str, ...] | None = None
 
     def prepare(self, dataset) -> ModelState:
         """Nothing is fitted on the data."""
