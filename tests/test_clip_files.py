@@ -56,8 +56,8 @@ def test_copied_clips_begin_at_the_codecs_key_frame_before(tmp_path, suffix):
         assert abs(len(images) - length) <= 2  # frames that refer to later ones may be missing
 
 
-def test_sound_is_copied_too(tmp_path):
-    path = tmp_path / "a.mp4"
+def write_film_with_sound(path) -> list[float]:
+    """Two seconds whose second half is heard; times of its frames."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"g": "5"})
         video.height, video.width, video.pix_fmt = 48, 80, "yuv420p"
@@ -66,17 +66,40 @@ def test_sound_is_copied_too(tmp_path):
             frame = av.VideoFrame.from_ndarray(image, "rgb24")
             frame.pts, frame.time_base = index, Fraction(1, 25)
             container.mux(video.encode(frame))
-            wave = np.sin(np.arange(640) / 5).astype(np.float32)[None]
+            wave = (index >= 25) * np.sin(np.arange(640) / 5).astype(np.float32)[None]
             samples = av.AudioFrame.from_ndarray(wave, "fltp", "mono")
             samples.sample_rate, samples.pts = 16000, 640 * index
             container.mux(sound.encode(samples))
         container.mux(video.encode())
         container.mux(sound.encode())
-    ((clip, start),) = copy_clips(path, [(0.8, 1.4)], tmp_path / "..")
+    return [index / 25 for index in range(50)]
+
+
+def heard(path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], axis=1)[0]
+
+
+def test_sound_is_copied_too(tmp_path):
+    write_film_with_sound(tmp_path / "a.mp4")
+    (tmp_path / "out").mkdir()
+    ((clip, start),) = copy_clips(tmp_path / "a.mp4", [(0.8, 1.4)], tmp_path / "out")
     assert start == pytest.approx(0.8)
-    with av.open(str(clip)) as container:
-        heard = sum(frame.samples for frame in container.decode(audio=0)) / 16000
-    assert heard == pytest.approx(0.6, abs=0.15)
+    assert len(heard(clip)) / 16000 == pytest.approx(0.6, abs=0.15)
+
+
+def test_sound_of_exact_clips_is_that_of_their_frames(tmp_path):
+    times = write_film_with_sound(tmp_path / "a.mp4")
+    (tmp_path / "out").mkdir()
+    spans = [(0.2, 0.8), (0.8, 1.4)]
+    (silent, _), (half, _) = cut_clips(tmp_path / "a.mp4", spans, times, tmp_path / "out")
+    assert [clip.name for clip in sorted((tmp_path / "out").iterdir())] == ["0001.mp4", "0002.mp4"]
+    for clip in (silent, half):
+        assert len(list(iterate_video(clip))) == 15
+        assert len(heard(clip)) / 16000 == pytest.approx(0.6, abs=0.1)
+    assert np.abs(heard(silent)).max() < 0.05
+    loud = np.flatnonzero(np.abs(heard(half)) > 0.3) / 16000
+    assert loud[0] == pytest.approx(0.2, abs=0.07)
 
 
 def test_images_cannot_be_copied(tmp_path):

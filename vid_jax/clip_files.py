@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vid_jax.clip_sound import add_sound
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.video_reader import read_frames
 from vid_jax.video_writer import VideoWriter
@@ -112,7 +113,7 @@ def _shown(packet: av.Packet) -> float:
 def cut_clips(
     source: Path, spans: Sequence[Span], times: Sequence[float], folder: Path
 ) -> list[tuple[Path, float]]:
-    """Writes clips of just these frames as H.264 in MP4, without sound, in one pass.
+    """Writes clips of just these frames as H.264 in MP4, with what is heard meanwhile, in one pass over the frames.
 
     Args:
         source: a video file or a folder of images.
@@ -132,6 +133,8 @@ def cut_clips(
             while time < end:
                 writer.write(_even(image()), time - clips[-1][1])
                 time, image = next(frames, (np.inf, None))
+        if not source.is_dir():
+            add_sound(source, path, clips[-1][1], end)
     return clips
 
 
