@@ -116,10 +116,8 @@ def embedder(workdir: str) -> Embed:
         UserError: the run is missing.
     """
     from vid_jax import predict_lib, pretrained
-    from vid_jax.tasks import _key_clips
     from vid_jax.workdir import load_config
 
     folder = pretrained.folder(workdir)
     model = predict_lib.load_model(load_config(folder), folder)
-    eval_step = model.eval_step(model.task.predicted)
-    return _key_clips.embedder(eval_step, model.batch_size, model.task.frame_size)
+    return model.task.embedder(model.eval_step(model.task.predicted), model.batch_size)

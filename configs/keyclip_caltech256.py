@@ -51,7 +51,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.optimizer.momentum = 0.95
         config.optimizer.schedule = "cosine"
         config.optimizer.warmup_epochs = 0.2
-        config.train.alpha = 0.5
+        config.train.alpha = 0.15
         config.data.flip_probability = 0.5
     if variant == "cpu":
         config.data.dataset = "images"

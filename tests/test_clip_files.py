@@ -56,10 +56,10 @@ def test_copied_clips_begin_at_the_codecs_key_frame_before(tmp_path, suffix):
         assert abs(len(images) - length) <= 2  # frames that refer to later ones may be missing
 
 
-def write_film_with_sound(path) -> list[float]:
-    """Two seconds whose second half is heard; times of its frames."""
+def write_film_with_sound(path) -> None:
+    """Two seconds whose second half is heard."""
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=25, options={"g": "5"})
+        video = container.add_stream("libx264", rate=25, options={"g": "5", "bf": "2"})
         video.height, video.width, video.pix_fmt = 48, 80, "yuv420p"
         sound = container.add_stream("aac", rate=16000)
         for index, image in enumerate(film([50])):
@@ -72,7 +72,6 @@ def write_film_with_sound(path) -> list[float]:
             container.mux(sound.encode(samples))
         container.mux(video.encode())
         container.mux(sound.encode())
-    return [index / 25 for index in range(50)]
 
 
 def heard(path) -> np.ndarray:
@@ -80,26 +79,51 @@ def heard(path) -> np.ndarray:
         return np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], axis=1)[0]
 
 
-def test_sound_is_copied_too(tmp_path):
-    write_film_with_sound(tmp_path / "a.mp4")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_is_copied_too(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_film_with_sound(path)
     (tmp_path / "out").mkdir()
-    ((clip, start),) = copy_clips(tmp_path / "a.mp4", [(0.8, 1.4)], tmp_path / "out")
-    assert start == pytest.approx(0.8)
+    ((clip, start),) = copy_clips(path, [(0.8, 1.4)], tmp_path / "out")
+    assert start == pytest.approx(0.8, abs=2e-3)
     assert len(heard(clip)) / 16000 == pytest.approx(0.6, abs=0.15)
+    with av.open(str(clip)) as container:
+        assert container.duration / av.time_base == pytest.approx(0.6, abs=0.15)
 
 
-def test_sound_of_exact_clips_is_that_of_their_frames(tmp_path):
-    times = write_film_with_sound(tmp_path / "a.mp4")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_sound_of_exact_clips_is_that_of_their_frames(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_film_with_sound(path)
+    times = [time for time, _ in iterate_video(path)]
     (tmp_path / "out").mkdir()
-    spans = [(0.2, 0.8), (0.8, 1.4)]
-    (silent, _), (half, _) = cut_clips(tmp_path / "a.mp4", spans, times, tmp_path / "out")
+    spans = [(times[0] + 0.2, times[0] + 0.8), (times[0] + 0.8, times[0] + 1.4)]
+    (silent, _), (half, _) = cut_clips(path, spans, times, tmp_path / "out")
     assert [clip.name for clip in sorted((tmp_path / "out").iterdir())] == ["0001.mp4", "0002.mp4"]
     for clip in (silent, half):
         assert len(list(iterate_video(clip))) == 15
         assert len(heard(clip)) / 16000 == pytest.approx(0.6, abs=0.1)
     assert np.abs(heard(silent)).max() < 0.05
+    with av.open(str(half)) as container:
+        assert container.duration / av.time_base == pytest.approx(0.6, abs=0.1)
     loud = np.flatnonzero(np.abs(heard(half)) > 0.3) / 16000
     assert loud[0] == pytest.approx(0.2, abs=0.07)
+
+
+def test_sound_that_cannot_be_read_is_left_out_saying_so(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "a.mp4"
+    write_film_with_sound(path)
+
+    def fail(*_):
+        raise av.error.InvalidDataError(1, "damaged")
+
+    monkeypatch.setattr(av, "AudioResampler", fail)
+    times = [time for time, _ in iterate_video(path)]
+    (tmp_path / "out").mkdir()
+    ((clip, _),) = cut_clips(path, [(0.0, 1.0)], times, tmp_path / "out")
+    assert "its sound is left out" in caplog.text
+    assert len(list(iterate_video(clip))) == 25
+    assert list((tmp_path / "out").iterdir()) == [clip]
 
 
 def test_images_cannot_be_copied(tmp_path):

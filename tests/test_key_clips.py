@@ -232,6 +232,33 @@ def test_an_output_folder_that_holds_something(three_scenes, tmp_path):
         extract(three_scenes, tmp_path / "file", HISTOGRAM)
 
 
+def test_what_is_not_ours_in_the_output_stays(three_scenes, tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips/holiday.mp4").write_bytes(three_scenes.read_bytes())
+    settings = Settings(embedding="histogram", clips="exact", overwrite=True)
+    extract(three_scenes, tmp_path, settings)
+    extract(three_scenes, tmp_path, settings)
+    names = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert names == ["0001.mp4", "0002.mp4", "0003.mp4", "holiday.mp4"]
+    with pytest.raises(UserError, match="lies in the output folder"):
+        extract(tmp_path / "clips/holiday.mp4", tmp_path, settings)
+
+
+def test_the_last_frame_is_shown_for_its_own_time(tmp_path):
+    times = [*(0.04 * i for i in range(50)), 20.0]
+    path = write_film(tmp_path / "a.mkv", film([51]), times=times)
+    extract(path, tmp_path / "out", HISTOGRAM)
+    assert float(rows(tmp_path / "out")[-1]["clip_end"]) == pytest.approx(20.04, abs=0.02)
+
+
+def test_files_joined_end_to_end_are_one_video(tmp_path):
+    one = write_film(tmp_path / "one.ts", film([50])).read_bytes()
+    (tmp_path / "both.ts").write_bytes(one + one)
+    times = [time for time, _ in iterate_video(tmp_path / "both.ts")]
+    assert len(times) == 100
+    np.testing.assert_allclose(np.diff(times), 0.04, atol=1e-3)
+
+
 def test_a_run_that_fails_leaves_nothing_behind(tmp_path):
     images = tmp_path / "images"
     images.mkdir()

@@ -18,6 +18,7 @@ Span = tuple[float, float]  # seconds; the end not included
 _CONTAINERS = {".mp4", ".mov", ".mkv", ".webm", ".avi"}  # that clips are written to as well
 _ANY_CODEC = ".mkv"
 _BACK = (0.0, 2.0, 10.0, 60.0, float("inf"))  # seconds
+_LATE = 2.0  # seconds; so much later in the file lies no sound of a picture
 
 
 def copy_clips(source: Path, spans: Sequence[Span], folder: Path) -> list[tuple[Path, float]]:
@@ -69,10 +70,11 @@ def _copy(source: Path, span: Span, path: Path) -> float:
 
 
 def _clip_packets(packets: Iterable[av.Packet], video: int, span: Span) -> Iterator[av.Packet]:
-    """From the last key frame of stream `video` that is not after the start, or else the first, to the end."""
-    packets = itertools.takewhile(
-        lambda own: own.stream_index != video or own.dts * own.time_base < span[1], packets
-    )
+    """From the last key frame of stream `video` that is not after the start, or else the first, to the end.
+
+    From the first picture on, in the order of decoding, that is shown after the end, none is kept: the few before the
+    end that come later need it.
+    """
     held: list[av.Packet] = []
     for packet in packets:
         is_video = packet.stream_index == video
@@ -82,28 +84,34 @@ def _clip_packets(packets: Iterable[av.Packet], video: int, span: Span) -> Itera
             held.append(packet)
         if held and is_video and packet.dts * packet.time_base > span[0]:
             break
-    every = itertools.chain(held, packets)
-    return (own for own in every if _shown(held[0]) <= _shown(own) < span[1])
+    if not held:
+        return
+    begin, ended = _shown(held[0]), False
+    for packet in itertools.chain(held, packets):
+        if packet.dts * packet.time_base >= span[1] + _LATE:
+            return
+        is_video = packet.stream_index == video
+        ended = ended or (is_video and _shown(packet) >= span[1])
+        if begin <= _shown(packet) < span[1] and not (is_video and ended):
+            yield packet
 
 
 def _with_times(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
     """Packets that hold something, with the times of decoding that are missing after a jump made up."""
-    waiting: list[av.Packet] = []
+    waiting: dict[int, list[av.Packet]] = {}
     for packet in packets:
         if packet.size == 0 or (packet.pts is None and packet.dts is None):
             continue
         if packet.pts is None:
             packet.pts = packet.dts
-        waiting.append(packet)
+        own = waiting.setdefault(packet.stream_index, [])
+        own.append(packet)
         if packet.dts is None:
             continue
-        known = {packet.stream_index: packet.dts}
-        for own in reversed(waiting):
-            if own.dts is None:
-                known[own.stream_index] = known.get(own.stream_index, own.pts + 1) - 1
-                own.dts = known[own.stream_index]
-        yield from waiting
-        waiting = []
+        for earlier, later in zip(own[-2::-1], own[:0:-1]):
+            earlier.dts = later.dts - 1
+        yield from own
+        own.clear()
 
 
 def _shown(packet: av.Packet) -> float:

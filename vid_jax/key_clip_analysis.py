@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from vid_jax.input_pipeline.video_reader import declared_seconds
 from vid_jax.key_clip_settings import Settings, check
 from vid_jax.key_frames import Choice, choose, joined
 
-_BATCH = 32  # candidates embedded at a time
+_BATCH = 8  # candidates embedded at a time
 _TAIL, _TAIL_SHARE = 0.5, 0.01  # seconds, and of all, that may be missing without a word
 
 Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -70,11 +71,12 @@ def analyse(source: Path, settings: Settings, embed: Embed | None = None) -> Ana
     check(settings)
     embeds = _embeds(settings, embed)
     stream = CandidateStream(source, Sampling(settings.samples_per_second, settings.window))
-    rows, parts = [], [[] for _ in embeds]
-    for batch in _batches(stream):
-        rows += [(c.number, c.timestamp, c.sharpness, c.brightness, c.contrast) for c in batch]
-        for part, function in zip(parts, embeds, strict=True):
-            part.append(function([candidate.image for candidate in batch]))
+    rows, parts = [], []
+    with futures.ThreadPoolExecutor(1) as embedder:  # at work while the next frames are decoded
+        for batch in _batches(stream):
+            rows += [(c.number, c.timestamp, c.sharpness, c.brightness, c.contrast) for c in batch]
+            futures.wait(parts[-1:])
+            parts.append(embedder.submit(_embedded, batch, embeds))
     numbers, times, sharpness, brightness, contrast = map(np.array, zip(*rows))
     usable = (
         (brightness >= settings.min_brightness)
@@ -82,8 +84,9 @@ def analyse(source: Path, settings: Settings, embed: Embed | None = None) -> Ana
         & (sharpness >= settings.min_sharpness * np.median(sharpness))
     )
     _warn(source, settings, usable)
-    vectors = joined([np.concatenate(part) for part in parts]) if parts else None
-    del parts
+    found = [part.result() for part in parts]
+    vectors = joined([np.concatenate(own) for own in zip(*found)]) if embeds else None
+    del parts, found
     gaps = [stream.cuts.find(*gap) for gap in itertools.pairwise(times)]
     choice = choose(vectors, times, usable, settings.rules, np.array([0, *(s for _, s in gaps)]))
     edges = [stream.cuts.times[0], *(gaps[i - 1][0] for i in choice.starts[1:]), stream.cuts.end]
@@ -113,6 +116,11 @@ def _embeds(settings: Settings, embed: Embed | None) -> list[Embed]:
             f"embedding={settings.embedding} needs a trained network; use embedding=histogram"
         )
     return [embed, histograms] if settings.embedding == "both" else [embed]
+
+
+def _embedded(batch: Sequence[Candidate], embeds: Sequence[Embed]) -> list[np.ndarray]:
+    images = [candidate.image for candidate in batch]
+    return [embed(images) for embed in embeds]
 
 
 def _batches(candidates: CandidateStream) -> Iterator[list[Candidate]]:

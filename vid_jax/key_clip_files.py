@@ -1,9 +1,10 @@
 """Key frames and clips as files: images, clips, tables, figures, and a page that shows them."""
 
+import contextlib
 import dataclasses
 import json
 import math
-import shutil
+import re
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from vid_jax.report import Report, Table, write_report
 
 _IMAGES = "keyframes"  # folders in the output
 _CLIPS = "clips"
+_IMAGE_NAME, _CLIP_NAME = r"\d{4,}_frame\d+\.\w+", r"\d{4,}\.\w+"
 _CURVE_FILE = "distance_curve.png"  # that not every selector has
 _CURVE_LABELS = {"change_points": "squared distance spared"}
 _JPEG_QUALITY = 95
@@ -37,12 +39,14 @@ _COLUMNS = (
 )
 
 
-def check_output(output: Path, overwrite: bool) -> None:
+def check_output(source: Path, output: Path, overwrite: bool) -> None:
     """Checks that results can be written to a folder.
 
     Raises:
-        UserError: it is a file, or holds something and `overwrite` is not set.
+        UserError: it is a file, holds the source, or holds something and `overwrite` is not set.
     """
+    if output.resolve() in (source.resolve(), *source.resolve().parents):
+        raise UserError(f"{source} lies in the output folder {output}; name another one")
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output names a folder")
     if output.is_dir() and any(output.iterdir()) and not overwrite:
@@ -81,9 +85,13 @@ def write_results(source: Path, output: Path, settings: Settings, analysis: Anal
 
 
 def _remove_results(output: Path) -> None:
-    """What would not be written over."""
-    for name in (_IMAGES, _CLIPS):
-        shutil.rmtree(output / name, ignore_errors=True)
+    """What would not be written over; nothing that has another name than results have."""
+    for name, pattern in ((_IMAGES, _IMAGE_NAME), (_CLIPS, _CLIP_NAME)):
+        for path in (output / name).glob("*"):
+            if re.fullmatch(pattern, path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):  # it holds something else, or is not there
+            (output / name).rmdir()
     (output / _CURVE_FILE).unlink(missing_ok=True)
 
 
@@ -91,7 +99,7 @@ def _write_images(
     source: Path, folder: Path, settings: Settings, analysis: Analysis
 ) -> tuple[list[str], dict[int, np.ndarray]]:
     """Names of the files, and thumbnails of those that the contact sheet shows."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     kept = analysis.choice.kept
     numbers = analysis.numbers[kept]
     shown = set(np.linspace(0, len(kept) - 1, min(_SHOWN, len(kept))).round().astype(int).tolist())
@@ -115,7 +123,7 @@ def _write_clips(
     """Names of the files, and when each begins."""
     if settings.clips == "none":
         return [(None, None)] * len(analysis.clips)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     if settings.clips == "copy":
         written = clip_files.copy_clips(source, analysis.clips, folder)
     else:

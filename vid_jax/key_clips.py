@@ -19,10 +19,10 @@ def extract(source: Path, output: Path, settings: Settings, embed: Embed | None 
         embed: from images (height, width, 3) uint8, RGB, to embeddings (n, d); embedding=histogram needs none.
 
     Raises:
-        UserError: a setting makes no sense, the source cannot be read, or the output holds something.
+        UserError: a setting makes no sense, the source cannot be read, or the output holds something or the source.
     """
     check(settings)
-    check_output(output, settings.overwrite)
+    check_output(source, output, settings.overwrite)
     analysis = analyse(source, settings, embed)
     write_results(source, output, settings, analysis)
     logging.info(

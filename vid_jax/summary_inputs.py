@@ -109,7 +109,8 @@ def _clips(path: Path) -> Clips:
         frame, seconds = int(rows[-1]["frame"]), float(rows[-1]["timestamp"])
     except (KeyError, ValueError) as error:
         raise UserError(f"{path}: no clips with scores as predict writes them ({error})") from error
-    return Clips(starts, scores, (frame - 1) / seconds if seconds else 1.0)
+    seconds -= starts[0]  # of the first frame, which need not be shown at 0
+    return Clips(starts - starts[0], scores, (frame - 1) / seconds if seconds else 1.0)
 
 
 def _holds_key_frames(folder: Path) -> bool:

@@ -11,7 +11,7 @@ RATE = 25
 def watched(frames) -> CutWatch:
     watch = CutWatch()
     for number, frame in enumerate(frames):
-        watch.see(number / RATE, frame)
+        watch.see(number / RATE, frame, 1 / RATE)
     return watch
 
 
@@ -69,6 +69,6 @@ def test_later_frames_change_nothing_that_is_decided():
     assert watched(frames).decided == pytest.approx(49 / RATE - 0.6)
 
 
-def test_the_last_frame_is_shown_as_long_as_the_one_before():
+def test_the_end_is_that_of_the_last_frame():
     assert watched(still(1, 3)).end == pytest.approx(3 / RATE)
-    assert watched(still(1, 1)).end == 0
+    assert watched(still(1, 1)).end == pytest.approx(1 / RATE)

@@ -73,7 +73,7 @@ class CandidateStream:
                 self.num_lost += 1
                 continue
             time = self._time(frame)
-            self.cuts.see(time, frame.glance())
+            self.cuts.see(time, frame.glance(), frame.duration or 1 / _FOLDER_RATE)
             passed = time - self.cuts.times[0] + _ROUNDING
             if math.floor(passed * self._sampling.samples_per_second) <= sample:
                 continue

@@ -31,17 +31,19 @@ class CutWatch:
     Attributes:
         times: seconds of the frames seen.
         jumps: (of each) mean absolute difference of coarse grey values, 0..255, from the frame before it.
+        end: when the last one ends, seconds.
     """
 
     def __init__(self):
         self.times = array.array("d")
         self.jumps = array.array("f")
+        self.end = 0.0
         self._stays: dict[int, bool] = {}  # by place, of large jumps
         self._open: list[_Jump] = []
         self._before: np.ndarray | None = None
 
-    def see(self, time: float, glance: np.ndarray) -> None:
-        """The next frame, (height, width) uint8."""
+    def see(self, time: float, glance: np.ndarray, duration: float) -> None:
+        """The next frame, (height, width) uint8, and for how many seconds it is shown."""
         place = len(self.times)
         jump = self._difference(glance, self._before)
         self._open = [own for own in self._open if time - self.times[own.place] <= _LASTING]
@@ -51,6 +53,7 @@ class CutWatch:
         if jump > _LEAST and self._ratio(place, jump) > _RATIOS[0]:
             self._open.append(_Jump(place, self._before, np.inf))
             self._stays[place] = True
+        self.end = time + duration
         self.times.append(time)
         self.jumps.append(jump)
         self._before = glance
@@ -60,12 +63,6 @@ class CutWatch:
         """The time up to which later frames change nothing."""
         settled = self.times[max(len(self.times) - 1 - _AROUND, 0)]
         return min(settled, self.times[-1] - _LASTING)
-
-    @property
-    def end(self) -> float:
-        """When the last frame ends, if it is shown as long as the one before it."""
-        last = self.times[-1] - self.times[-2] if len(self.times) > 1 else 0.0
-        return self.times[-1] + max(last, 0.0)
 
     def find(self, after: float, until: float) -> tuple[float, float]:
         """Of the frames in (after, until] the time of the likeliest to follow a cut, and how surely, from 0 to 1."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class RawFrame:
     number: int
     timestamp: float | None  # seconds; None in a folder of images, which keeps no time
     image: Callable[[], np.ndarray] | None  # converts to (height, width[, 3]) uint8, RGB
+    duration: float | None = None  # seconds; None in a folder of images
     small: Callable[[int], np.ndarray] | None = None  # likewise, no side longer than that
     glance: Callable[[], np.ndarray] | None = None  # a coarse grey (height, width) uint8, quickly
 
@@ -55,11 +57,16 @@ def read_frames(path: Path) -> Iterator[RawFrame]:
 
 
 def declared_seconds(path: Path) -> float | None:
-    """How long a video file says it is; None where it does not, as a folder of images."""
+    """How long a video file says its pictures are shown; None where it does not, as a folder of images."""
     if path.is_dir():
         return None
     with av.open(str(path), metadata_errors="ignore") as container:
-        return container.duration / av.time_base if container.duration else None
+        stream = container.streams.video[0]
+        if stream.duration:
+            return float(stream.duration * stream.time_base)
+        if container.duration is None or container.streams.audio:
+            return None
+        return (container.duration - max(container.start_time or 0, 0)) / av.time_base
 
 
 def _read_folder(folder: Path) -> Iterator[RawFrame]:
@@ -71,8 +78,10 @@ def _read_folder(folder: Path) -> Iterator[RawFrame]:
         if image is None:
             yield RawFrame(number, None, None)
             continue
-        ways = (np.asarray, _shrunk, _glance)
-        yield RawFrame(number, None, *(functools.partial(way, image) for way in ways))
+        whole, small, glance = (
+            functools.partial(way, image) for way in (np.asarray, _shrunk, _glance)
+        )
+        yield RawFrame(number, None, whole, None, small, glance)
 
 
 def _read_file(path: Path) -> Iterator[RawFrame]:
@@ -86,15 +95,21 @@ def _read_file(path: Path) -> Iterator[RawFrame]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or _DEFAULT_RATE)
-        number = 0
+        number, last, later = 0, -math.inf, 0.0
         for frame in _decode(container, stream):
             number += 1
             if frame is None or frame.is_corrupt:
                 yield RawFrame(number, None, None)
                 continue
             time = (number - 1) / rate if frame.time is None else frame.time
-            ways = (upright, upright, _luma_glance)
-            yield RawFrame(number, time, *(functools.partial(way, frame) for way in ways))
+            if time + later < last:  # files joined end to end
+                later = last + 1 / rate - time
+            last = time + later
+            duration = float(frame.duration * frame.time_base) if frame.duration else 1 / rate
+            image, small, glance = (
+                functools.partial(way, frame) for way in (upright, upright, _luma_glance)
+            )
+            yield RawFrame(number, time + later, image, duration, small, glance)
     if number == 0:
         raise UserError(f"{path} holds no frame that can be decoded")
 

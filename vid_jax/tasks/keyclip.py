@@ -23,6 +23,11 @@ from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from vid_jax.key_clip_analysis import Embed
+
+_EMBEDDED = (
+    8  # frames at a time: more of them leave the processor's cache, and wait longer for each other
+)
 LOSSES = ("ms_ssim_l1", "classic", "l1", "l2")
 
 
@@ -162,8 +167,15 @@ class KeyClipTask:
         """Writes a video's key frames and clips."""
         from vid_jax.tasks import _key_clips
 
-        embed = _key_clips.embedder(eval_step, batch_size, self.frame_size)
-        _key_clips.predict(embed, source, output, self.settings)
+        _key_clips.predict(self.embedder(eval_step, batch_size), source, output, self.settings)
+
+    def embedder(self, eval_step, batch_size: int) -> "Embed":
+        """Latent numbers (n, d) of any images, from an `eval_step` that takes batches of `batch_size`."""
+        from vid_jax.tasks import _key_clips
+
+        few = max(_EMBEDDED, jax.device_count())
+        at_a_time = batch_size if batch_size % few else few
+        return _key_clips.embedder(eval_step, at_a_time, self.frame_size)
 
     def browse(self, dataset) -> dict[str, "Figure"]:
         """Contact sheets of training and held-out images."""
