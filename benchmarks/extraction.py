@@ -2,8 +2,8 @@
 
     python -m benchmarks.extraction --json=extraction.json
 
-vid_jax writes all that a user gets, but clips. PySceneDetect looks for cuts in the same file and writes nothing;
-"decoding" looks at no frame.
+"to files" writes all that a user gets, but clips. PySceneDetect looks for cuts in the same file and writes nothing, so
+it stands beside what does the same; "decoding" looks at no frame.
 """
 
 import tempfile
@@ -14,20 +14,22 @@ from benchmarks.alternation import Side, alternate, ratio
 from benchmarks.comparison import spread
 from benchmarks.extraction_sides import write_video
 
-TARGET = ">= 10 times real time, not slower"
+TARGETS = {"vid_jax": "not slower", "vid_jax to files": ">= 10 times real time"}
 _SECONDS = 60
 
 
 def measure(path: Path, workdir: str, rounds: int) -> list[results.Row]:
-    """One row a side; `times ours` is the median over the rounds of its seconds over ours."""
+    """One row a side; `times ours` is the median over the rounds of its seconds over those of the first."""
 
     def side(name: str, function: str, requires: str = "", **arguments: str) -> Side:
         build = f"benchmarks.extraction_sides:{function}"
         return Side(name, build, {"path": str(path)} | arguments, requires=requires)
 
     sides = [
-        side("vid_jax", "extraction", workdir=workdir),
-        side("vid_jax, histograms alone", "extraction", workdir=""),
+        side("vid_jax", "analysis", workdir=workdir),
+        side("vid_jax to files", "extraction", workdir=workdir),
+        side("vid_jax, histograms", "analysis", workdir=""),
+        side("vid_jax, histograms, to files", "extraction", workdir=""),
         side("decoding", "decoding"),
         side("PySceneDetect content", "scenes", "scenedetect", detector="content"),
         side("PySceneDetect adaptive", "scenes", "scenedetect", detector="adaptive"),
@@ -40,7 +42,7 @@ def measure(path: Path, workdir: str, rounds: int) -> list[results.Row]:
             **spread(own),
             "times real time": _SECONDS / own.median,
             "times ours": None if own is ours else ratio(own, ours),
-            "target": TARGET if own is ours else "",
+            "target": TARGETS.get(name, ""),
         }
         for name, own in times.items()
     ]

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from vid_jax.key_clip_analysis import Embed
+    from vid_jax.key_clip_settings import Settings
 
 RATE, SIZE = 30, (720, 1280)
 _SHOT = 150  # frames
@@ -48,14 +53,28 @@ def repeat_video(source: Path, path: Path, times: int) -> None:
 
 def extraction(path: str, workdir: str) -> Callable[[], object]:
     """From the file to the folder of results; the network is loaded beforehand. Without one, by histograms."""
-    from benchmarks.shot_methods import embedder
-    from vid_jax.key_clip_settings import Settings
     from vid_jax.key_clips import extract
 
-    embedding = "both" if workdir else "histogram"
-    settings = Settings(embedding=embedding, overwrite=True)
-    embed = embedder(workdir) if workdir else None
-    return lambda: extract(Path(path), Path(path).parent / f"out_{embedding}", settings, embed)
+    settings, embed = _settings(workdir)
+    output = Path(path).with_name(f"results_by_{settings.embedding}")
+    return lambda: extract(Path(path), output, settings, embed)
+
+
+def analysis(path: str, workdir: str) -> Callable[[], object]:
+    """The same, but nothing is written."""
+    from vid_jax.key_clip_analysis import analyse
+
+    settings, embed = _settings(workdir)
+    return lambda: analyse(Path(path), settings, embed)
+
+
+def _settings(workdir: str) -> tuple["Settings", "Embed | None"]:
+    from benchmarks.shot_methods import embedder
+    from vid_jax.key_clip_settings import Settings
+
+    if not workdir:
+        return Settings(embedding="histogram", overwrite=True), None
+    return Settings(overwrite=True), embedder(workdir)
 
 
 def decoding(path: str) -> Callable[[], object]:
