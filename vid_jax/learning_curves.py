@@ -30,9 +30,10 @@ def learning_curves(log: Sequence[Mapping[str, str]], monitor: str, step: int) -
     ]
     if len(log) < 2 or not metrics:
         return None
-    rows = -(-len(metrics) // _COLUMNS)
+    columns = min(_COLUMNS, len(metrics))
+    rows = -(-len(metrics) // columns)
     figure = Figure(figsize=(11, 0.6 + 2.7 * rows), layout="constrained")
-    panels = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     epochs = [int(row["epoch"]) for row in log]
     evaluated = [int(row["epoch"]) for row in log if int(row["step"]) == step]
     for axes, metric in zip(panels, metrics):

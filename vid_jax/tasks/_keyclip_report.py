@@ -37,7 +37,8 @@ def evaluate(
         images = dataset.images(output["index"])
         values = output["embedding"].shape[1]
         found.setdefault(_MODEL, []).append({name: output[_PREFIX + name] for name in measures})
-        for size in thumbnails.sizes(values, *images.shape[1:3]):
+        sizes = thumbnails.sizes(values, *images.shape[1:3])
+        for size in sizes:
             x = images.astype(np.float32) / 127.5 - 1
             measured = compare(x, thumbnails.through_thumbnail(x, size))
             found.setdefault(_thumbnail_name(size), []).append(jax.device_get(measured))
@@ -85,7 +86,7 @@ def evaluate(
             ),
             "Gain": gain,
         },
-        shown.sheets(dataset, values),
+        shown.sheets(dataset, min(sizes, key=lambda size: means[_thumbnail_name(size)]["loss"])),
         {"Images": Table(header, [list(row) for row in zip(names, *per_image, strict=True)])},
     )
 
@@ -136,12 +137,11 @@ class _Shown:
         best = choose(new[f"{_PREFIX}loss"])
         self._kept[sheet] = {name: values[best] for name, values in new.items()}
 
-    def sheets(self, dataset, values: int) -> dict[str, Figure]:
-        """Originals, reconstructions and thumbnails."""
+    def sheets(self, dataset, size: tuple[int, int]) -> dict[str, Figure]:
+        """Originals, reconstructions and thumbnails of this size."""
         figures = {}
         for sheet, kept in self._kept.items():
             images = dataset.images(kept["index"])
-            size = thumbnails.sizes(values, *images.shape[1:3])[0]
             small = thumbnails.through_thumbnail(images.astype(np.float32), size)
             rows = {
                 "original": images,
