@@ -84,9 +84,8 @@ def analyse(source: Path, settings: Settings, embed: Embed | None = None) -> Ana
         & (sharpness >= settings.min_sharpness * np.median(sharpness))
     )
     _warn(source, settings, usable)
-    found = [part.result() for part in parts]
-    vectors = joined([np.concatenate(own) for own in zip(*found)]) if embeds else None
-    del parts, found
+    vectors = joined([part.result() for part in parts]) if embeds else None
+    del parts
     gaps = [stream.cuts.find(*gap) for gap in itertools.pairwise(times)]
     choice = choose(vectors, times, usable, settings.rules, np.array([0, *(s for _, s in gaps)]))
     edges = [stream.cuts.times[0], *(gaps[i - 1][0] for i in choice.starts[1:]), stream.cuts.end]

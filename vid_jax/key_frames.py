@@ -6,7 +6,7 @@ that have nothing in common, near 0 between neighbours in a still scene.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -99,15 +99,31 @@ def automatic_threshold(distances: np.ndarray) -> float:
     return float(np.clip(median + _SPREADS * spread, *_THRESHOLDS))
 
 
-def joined(embeddings: Sequence[np.ndarray]) -> np.ndarray:
-    """Embeddings (n, d) of the same images as one, each with the same weight."""
-    weights = [1 / (_norm(own) * len(embeddings) ** 0.5) for own in embeddings]
-    return np.concatenate([own * weight for own, weight in zip(embeddings, weights)], axis=1)
+def joined(batches: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Several embeddings of the same images as one (n, d), each with the same weight.
+
+    Args:
+        batches: of images, each with the embeddings (b, d1), (b, d2), ... of them.
+    """
+    several = len(batches[0])
+    weights = [
+        1 / (_norm(row for batch in batches for row in batch[i]) * several**0.5)
+        for i in range(several)
+    ]
+    width = sum(own.shape[1] for own in batches[0])
+    number = sum(len(batch[0]) for batch in batches)
+    vectors = np.empty((number, width), np.result_type(*batches[0]))
+    start = 0
+    for batch in batches:
+        end = start + len(batch[0])
+        np.concatenate([own * w for own, w in zip(batch, weights)], axis=1, out=vectors[start:end])
+        start = end
+    return vectors
 
 
-def _norm(embeddings: np.ndarray) -> float:
-    """Root mean square; row by row, as all that is done here to the embeddings of a long video."""
-    return max(float(np.sqrt(np.mean([np.vdot(own, own) for own in embeddings]))), 1e-12)
+def _norm(vectors: Iterable[np.ndarray]) -> float:
+    """Root mean square; one by one, as all that is done here to the embeddings of a long video."""
+    return max(float(np.sqrt(np.mean([np.vdot(own, own) for own in vectors]))), 1e-12)
 
 
 def _neighbour_distances(vectors: np.ndarray) -> np.ndarray:
