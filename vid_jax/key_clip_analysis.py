@@ -16,7 +16,7 @@ from vid_jax.input_pipeline.video_reader import declared_seconds
 from vid_jax.key_clip_settings import Settings, check
 from vid_jax.key_frames import Choice, choose, joined
 
-_BATCH = 8  # candidates embedded at a time
+BATCH = 8  # candidates embedded at a time; of more the processor's cache holds less, and each waits longer
 _TAIL, _TAIL_SHARE = 0.5, 0.01  # seconds, and of all, that may be missing without a word
 
 Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -124,7 +124,7 @@ def _embedded(batch: Sequence[Candidate], embeds: Sequence[Embed]) -> list[np.nd
 
 def _batches(candidates: CandidateStream) -> Iterator[list[Candidate]]:
     iterator = iter(candidates)
-    while batch := list(itertools.islice(iterator, _BATCH)):
+    while batch := list(itertools.islice(iterator, BATCH)):
         yield batch
 
 

@@ -108,9 +108,9 @@ def _figure(videos: Mapping[str, Mapping[str, Figures]], columns: Mapping[str, s
     name = next(column for column in columns if column.startswith("f1"))
     dots = {}
     for video, methods in videos.items():
-        found = {method: figures[name] for method, figures in methods.items()}
-        draws = [found.pop(method) for method in list(found) if method.startswith("random")]
-        dots[video] = found | ({"random": float(np.mean(draws))} if draws else {})
+        found = _means({video: methods})
+        found.pop("random, spread", None)
+        dots[video] = {method: figures[name] for method, figures in found.items()}
     return video_dots(dots, columns[name], f"{columns[name]} of {len(videos)} videos")
 
 

@@ -24,9 +24,9 @@ class RawFrame:
     number: int
     timestamp: float | None  # seconds; None in a folder of images, which keeps no time
     image: Callable[[], np.ndarray] | None  # converts to (height, width[, 3]) uint8, RGB
-    duration: float | None = None  # seconds; None in a folder of images
     small: Callable[[int], np.ndarray] | None = None  # likewise, no side longer than that
     glance: Callable[[], np.ndarray] | None = None  # a coarse grey (height, width) uint8, quickly
+    duration: float | None = None  # seconds; None in a folder of images
 
 
 def iterate_video(path: Path | str) -> Iterator[tuple[float | None, np.ndarray]]:
@@ -78,10 +78,8 @@ def _read_folder(folder: Path) -> Iterator[RawFrame]:
         if image is None:
             yield RawFrame(number, None, None)
             continue
-        whole, small, glance = (
-            functools.partial(way, image) for way in (np.asarray, _shrunk, _glance)
-        )
-        yield RawFrame(number, None, whole, None, small, glance)
+        ways = (np.asarray, _shrunk, _glance)
+        yield RawFrame(number, None, *(functools.partial(way, image) for way in ways))
 
 
 def _read_file(path: Path) -> Iterator[RawFrame]:
@@ -106,10 +104,8 @@ def _read_file(path: Path) -> Iterator[RawFrame]:
                 later = last + 1 / rate - time
             last = time + later
             duration = float(frame.duration * frame.time_base) if frame.duration else 1 / rate
-            image, small, glance = (
-                functools.partial(way, frame) for way in (upright, upright, _luma_glance)
-            )
-            yield RawFrame(number, time + later, image, duration, small, glance)
+            ways = (functools.partial(way, frame) for way in (upright, upright, _luma_glance))
+            yield RawFrame(number, last, *ways, duration)
     if number == 0:
         raise UserError(f"{path} holds no frame that can be decoded")
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from vid_jax.key_clip_analysis import Embed
 
-_EMBEDDED = (
-    8  # frames at a time: more of them leave the processor's cache, and wait longer for each other
-)
 LOSSES = ("ms_ssim_l1", "classic", "l1", "l2")
 
 
@@ -171,9 +168,10 @@ class KeyClipTask:
 
     def embedder(self, eval_step, batch_size: int) -> "Embed":
         """Latent numbers (n, d) of any images, from an `eval_step` that takes batches of `batch_size`."""
+        from vid_jax.key_clip_analysis import BATCH
         from vid_jax.tasks import _key_clips
 
-        few = max(_EMBEDDED, jax.device_count())
+        few = max(BATCH, jax.device_count())
         at_a_time = batch_size if batch_size % few else few
         return _key_clips.embedder(eval_step, at_a_time, self.frame_size)
 

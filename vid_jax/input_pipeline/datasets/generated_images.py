@@ -20,9 +20,7 @@ class GeneratedImages(ImageBuilder):
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self._image_info(
-            f"{COUNT} generated images of {SIZE[0]}x{SIZE[1]}.",
-        )
+        return self._image_info(f"{COUNT} generated images of {SIZE[0]}x{SIZE[1]}.")
 
     def _generate_examples(self):
         for number in range(COUNT):
