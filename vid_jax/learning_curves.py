@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vid_jax.visualize import curve_colour, style_axes
 
@@ -38,6 +39,7 @@ def learning_curves(log: Sequence[Mapping[str, str]], monitor: str, step: int) -
     evaluated = [int(row["epoch"]) for row in log if int(row["step"]) == step]
     for axes, metric in zip(panels, metrics):
         style_axes(axes, metric.replace("_", " "))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for i, (part, called) in enumerate(_PARTS.items()):
             values = [float(row[f"{part}/{metric}"] or "nan") for row in log]
             axes.plot(epochs, values, color=curve_colour(1 - i), linewidth=2, label=called)
