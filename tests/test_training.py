@@ -201,8 +201,9 @@ def test_microbatches_give_the_same_mean_gradient():
     np.testing.assert_allclose(whole_metrics["loss"], parts_metrics["loss"], rtol=1e-5)
 
 
-def test_microbatch_trains_through_main(tiny_run, tmp_path, capsys):
+def test_microbatches_of_pseudo_anomalies_train_through_main(tiny_run, tmp_path, capsys):
     changes = dict(train__microbatch=2, train__epochs=1, eval__params="slow")
+    changes["data__pseudo_anomaly_probability"] = 0.5
     assert main.main(tiny_run.flags(tmp_path, **changes)) == 0
     assert "in 2 pass(es)" in capsys.readouterr().err
 

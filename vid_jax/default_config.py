@@ -155,6 +155,8 @@ def _videos() -> ConfigDict:
     data.eval_overlap = 0  # frames that a test window of eval_num_frames shares with the one before
     data.resize = "stretch"  # to frame_size; or crop: its aspect ratio kept, the middle
     data.flip_probability = 0.0
+    data.pseudo_anomaly_probability = 0.0  # of a training window that skips frames (docs/memae.md)
+    data.pseudo_anomaly_steps = (2, 3, 4, 5)  # from one of its frames to the next
     data.validation = "shortest_video"  # held out; or fraction: drawn by the seed
     data.validation_fraction = 0.2  # of the training videos
     data.validation_sequences = 0  # validation windows, evenly spaced; 0: all

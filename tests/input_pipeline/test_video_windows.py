@@ -88,8 +88,9 @@ class RowStore:
                 self.videos.append(StoredVideo(split, f"{split}{index}", start, length))
         self.timestamps = np.full(self.videos[-1].start + self.videos[-1].length, np.nan)
 
-    def windows(self, rows, num_frames):
-        frames = rows[:, None] + np.arange(num_frames)
+    def windows(self, rows, num_frames, steps=None):
+        steps = np.ones_like(rows) if steps is None else steps
+        frames = rows[:, None] + steps[:, None] * np.arange(num_frames)
         return frames.astype(np.uint8)[..., None, None, None]
 
 
@@ -231,12 +232,14 @@ def test_a_test_video_shorter_than_a_test_window(log):
     batch_size=st.integers(1, 30),
     num_frames=st.integers(1, 6),
     step=st.integers(0, 10**9),
-    flip_probability=st.sampled_from([0.0, 0.5]),
+    probability=st.sampled_from([0.0, 0.5]),
 )
-def test_any_step_is_resumed_at_once(opened, seed, batch_size, num_frames, step, flip_probability):
+def test_any_step_is_resumed_at_once(opened, seed, batch_size, num_frames, step, probability):
     store, config = opened
+    config = config.copy_and_resolve_references()
     config.seed = seed
-    config.data.update(num_frames=num_frames, flip_probability=flip_probability)
+    config.data.update(num_frames=num_frames, flip_probability=probability)
+    config.data.pseudo_anomaly_probability = probability
     dataset = VideoWindows(store, config, batch_size)
     for part, whole in zip(steps(dataset, step + 2, 2), steps(dataset, step, 4)[2:], strict=True):
         np.testing.assert_array_equal(part, whole)
@@ -281,6 +284,45 @@ def test_flips_turn_some_windows_left_to_right(opened):
     assert ((some == plain).all(axis=(1, 2, 3, 4)) != flipped).all()
     assert 80 < flipped.sum() < 140  # of 220; five standard deviations are 37
     assert not (some[flipped.nonzero()] == plain[flipped.nonzero()]).all()
+
+
+@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.given(
+    lengths=st.lists(st.integers(4, 40), min_size=2, max_size=5),
+    probability=st.sampled_from([0.01, 0.5, 1.0]),
+    choices=st.lists(st.integers(2, 9), min_size=1, max_size=3).map(tuple),
+    seed=st.integers(0, 2**31),
+)
+def test_pseudo_anomalies_skip_frames_within_their_video(lengths, probability, choices, seed):
+    store = RowStore(train=lengths, validation=[4], test=[4])
+    data = {"pseudo_anomaly_probability": probability, "pseudo_anomaly_steps": choices}
+    dataset = row_windows(store, 50, seed, **data)
+    plain = steps(row_windows(store, 50, seed), 3, 1)[0][..., 0, 0, 0].astype(int)
+    batch = next(dataset.train_batches(3))
+    skipping, target = (batch[key][..., 0, 0, 0].astype(int) for key in ("video", "target"))
+    for window, normal, without in zip(skipping, target, plain):
+        video = next(v for v in store.videos if v.start <= without[0] < v.start + v.length)
+        step = window[1] - window[0]
+        assert (np.diff(window) == step).all()
+        assert (normal == window[0] + np.arange(4)).all()
+        assert video.start <= window[0] <= without[0]
+        assert window[-1] < video.start + video.length
+        room = (video.length - 1) // 3
+        assert step in {min(choice, room) for choice in (1, *choices)}
+        if without[0] + 3 * step < video.start + video.length:
+            assert window[0] == without[0]
+        if probability == 1:
+            assert step >= min(2, room)
+
+
+def test_about_so_many_windows_are_pseudo_anomalies_and_turned_as_their_targets():
+    store = RowStore(train=[100], validation=[4], test=[4])
+    dataset = row_windows(store, 500, pseudo_anomaly_probability=0.3, flip_probability=0.5)
+    batch = next(dataset.train_batches(0))
+    skipping = np.diff(batch["video"][..., 0, 0, 0].astype(int), axis=1)[:, 0]
+    assert 100 < (skipping > 1).sum() < 200  # of 500; five standard deviations are 51
+    assert set(skipping) == {1, 2, 3, 4, 5}
+    assert (batch["video"][:, 0] == batch["target"][:, 0]).all()
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

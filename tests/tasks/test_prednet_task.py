@@ -177,6 +177,10 @@ def test_extrapolation_is_fine_tuned_from_a_trained_run(folder, tmp_path):
             r"model.R_filter_sizes=\(0, 3, 3, 3\).*at least 1",
         ),
         ({"model.stack_sizes": (16, 0, 64)}, "model.stack_sizes: all must be at least 1"),
+        (
+            {"data.pseudo_anomaly_probability": 0.1},
+            "data.pseudo_anomaly_probability=0.1: PredNet predicts what it is given",
+        ),
         ({"eval.score": "p42"}, "eval.score='p42' is unknown; use one of mean, std"),
         (
             {"eval.output_mode": "R7"},

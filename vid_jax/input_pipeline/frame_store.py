@@ -57,15 +57,24 @@ class FrameStore:
         self.labels = np.load(folder / "labels.npy")
         self.timestamps = np.load(folder / "timestamps.npy")
 
-    def windows(self, rows: np.ndarray, num_frames: int) -> np.ndarray:
+    def windows(
+        self, rows: np.ndarray, num_frames: int, steps: np.ndarray | None = None
+    ) -> np.ndarray:
         """Windows (len(rows), num_frames, height, width, channels) uint8 that begin at `rows`.
+
+        With `steps`, one a window, its frames are so many rows apart.
 
         Raises:
             UserError: the store ends before a window does.
         """
         windows = _aligned((len(rows), num_frames, *self.frames.shape[1:]))
         frame_bytes = math.prod(self.frames.shape[1:])
-        return read_rows(self.folder / "frames.bin", rows, frame_bytes, windows)
+        items = windows
+        if steps is not None:
+            rows = (rows[:, None] + steps[:, None] * np.arange(num_frames)).ravel()
+            items = windows.reshape(-1, *windows.shape[2:])
+        read_rows(self.folder / "frames.bin", rows, frame_bytes, items)
+        return windows
 
     def masks(self, start: int) -> np.ndarray | None:
         """Masks (length, height, width) bool of the video that starts at a row, memory-mapped.

@@ -40,6 +40,10 @@ def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     require(data.num_frames > 0, "num_frames", "at least 1")
     require(data.stride > 0, "stride", "at least 1")
     require(0 <= data.flip_probability <= 1, "flip_probability", "between 0 and 1")
+    probability = data.pseudo_anomaly_probability
+    require(0 <= probability <= 1, "pseudo_anomaly_probability", "between 0 and 1")
+    steps = data.pseudo_anomaly_steps
+    require(bool(steps) and min(steps) > 1, "pseudo_anomaly_steps", "one or more, each at least 2")
     require(data.samples_per_epoch >= 0, "samples_per_epoch", "at least 1, or 0 for all windows")
     require(data.eval_num_frames >= 0, "eval_num_frames", "at least 1, or 0 for num_frames")
     require(

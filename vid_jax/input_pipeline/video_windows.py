@@ -11,6 +11,7 @@ from absl import logging
 
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.frame_store import FrameStore
+from vid_jax.input_pipeline.pseudo_anomalies import PseudoAnomalies
 from vid_jax.input_pipeline.streams import (
     Shares,
     StreamInfo,
@@ -58,8 +59,8 @@ class VideoWindows:
 
     The training stream is the concatenation of one permutation of all windows after another; step s
     takes positions s * batch_size to (s + 1) * batch_size - 1 of it, however many samples make an
-    epoch. Order and flips are pure functions of (seed, position). Each process gets its contiguous
-    slice of each global batch.
+    epoch. Order, flips and pseudo-anomalies are pure functions of (seed, position). Each process gets
+    its contiguous slice of each global batch.
 
     Args:
         store: the frames.
@@ -86,6 +87,9 @@ class VideoWindows:
         self._store = store
         self._seed = config.seed
         self._flip_probability = data.flip_probability
+        self._pseudo_anomalies = PseudoAnomalies(
+            data.pseudo_anomaly_probability, tuple(data.pseudo_anomaly_steps), data.num_frames
+        )
 
         videos = _split_videos(store, data, config.seed)
         self._windows = {
@@ -108,17 +112,30 @@ class VideoWindows:
         )
 
     def train_batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
-        """This process's batches {"video": (b, t, h, w, c) uint8} from a step on, without end."""
-        rows = tf.constant(self._rows("train"))
+        """This process's batches {"video": (b, t, h, w, c) uint8} from a step on, without end.
+
+        With pseudo-anomalies there is also "target" of the same shape, what the network should make of a window:
+        itself, or, of a window that skips frames, that without skipping which begins with the same frame.
+        """
+        rows, videos = tf.constant(self._rows("train")), tf.constant(self._ends("train"))
 
         def place(position):
             window = shuffled(position, len(rows), self._seed)
-            draw = tf.random.stateless_uniform((), [self._seed, position])
-            return window, draw < self._flip_probability
+            flip = tf.random.stateless_uniform((), [self._seed, position])
+            skip = tf.random.stateless_uniform((2,), [-1 - self._seed, position])
+            return window, flip < self._flip_probability, skip
 
         def batch(positions):
-            windows, flips = tf.map_fn(place, positions, fn_output_signature=(tf.int64, tf.bool))
-            return {"video": self._read("train", tf.gather(rows, windows), flips)}
+            kinds = (tf.int64, tf.bool, tf.float32)
+            windows, flips, skips = tf.map_fn(place, positions, fn_output_signature=kinds)
+            starts = tf.gather(rows, windows)
+            if not self._pseudo_anomalies.probability:
+                return {"video": self._read("train", starts, flips)}
+            starts, steps = self._pseudo_anomalies.place(starts, tf.gather(videos, windows), skips)
+            return {
+                "video": self._read("train", starts, flips, steps),
+                "target": self._read("train", starts, flips),
+            }
 
         return training_stream(start_step, self.info.batch_size, self._shares, batch)
 
@@ -170,15 +187,20 @@ class VideoWindows:
         video_index, start = self._windows[split].T
         return starts[video_index] + start
 
-    def _read(self, split: str, rows, flips):
+    def _ends(self, split: str) -> np.ndarray:
+        """The first and the last row of each window's video."""
+        ends = [(video.start, video.start + video.length - 1) for video in self.info.videos[split]]
+        return np.array(ends)[self._windows[split][:, 0]]
+
+    def _read(self, split: str, rows, flips, *steps):
         num_frames = self.info.eval_num_frames if split == "test" else self.info.num_frames
 
-        def read(rows: np.ndarray, flips: np.ndarray) -> np.ndarray:
-            windows = self._store.windows(rows, num_frames)
+        def read(rows: np.ndarray, flips: np.ndarray, *steps: np.ndarray) -> np.ndarray:
+            windows = self._store.windows(rows, num_frames, *steps)
             windows[flips] = windows[flips, :, :, ::-1]
             return windows
 
-        windows = tf.numpy_function(read, [rows, flips], tf.uint8, stateful=False)
+        windows = tf.numpy_function(read, [rows, flips, *steps], tf.uint8, stateful=False)
         shape = (num_frames, *self.info.frame_size, self.info.channels)
         return tf.ensure_shape(windows, (None, *shape))
 

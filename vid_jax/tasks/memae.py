@@ -61,6 +61,7 @@ def make(config: ConfigDict) -> "MemAETask":
         mean=data.mean,
         std=data.std,
         resize=data.resize,
+        pseudo_anomalies=data.pseudo_anomaly_probability > 0,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
 
@@ -75,6 +76,7 @@ class MemAETask:
     mean: float
     std: float
     resize: str
+    pseudo_anomalies: bool
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
     predicted: tuple[str, ...] | None = None
@@ -84,8 +86,9 @@ class MemAETask:
         return {}
 
     def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """Windows of intensities, uint8."""
-        return {"video": jax.ShapeDtypeStruct((batch_size, *self.window), jnp.uint8)}
+        """Windows of intensities, uint8, and where there are pseudo-anomalies what to make of them."""
+        windows = jax.ShapeDtypeStruct((batch_size, *self.window), jnp.uint8)
+        return {"video": windows} | ({"target": windows} if self.pseudo_anomalies else {})
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[dict, ModelState]:
         """Initialises parameters and BatchNorm statistics for the batch's shape."""
@@ -104,8 +107,9 @@ class MemAETask:
             mutable=["batch_stats"],
             rngs={"dropout": key},
         )
+        target = self._standardise(batch.get("target", batch["video"]))
         mask = jnp.ones(video.shape[0])
-        loss, metrics = self._losses(video, reconstruction, weights, mask)
+        loss, metrics = self._losses(target, reconstruction, weights, mask)
         return jnp.mean(loss), ({**model_state, **updated}, metrics)
 
     def eval_step(
@@ -204,8 +208,8 @@ class MemAETask:
         )
         return video, reconstruction, weights
 
-    def _losses(self, video, reconstruction, weights, mask: Float[Array, " batch"]):
-        loss = error = losses.squared_error(reconstruction, video)
+    def _losses(self, target, reconstruction, weights, mask: Float[Array, " batch"]):
+        loss = error = losses.squared_error(reconstruction, target)
         metrics = {"reconstruction": masked(error, mask)}
         if weights is not None:
             entropy = losses.attention_entropy(weights)
