@@ -131,11 +131,14 @@ def _frame_by_frame(function, x, count: int, step: int, length: int):
     """`function` of `count` runs of `length` frames of each clip, `step` apart; its results joined in time."""
 
     def run(i):
-        at = (i // count, i % count * step, *(0,) * (x.ndim - 2))
-        return function(lax.dynamic_slice(x, at, (1, length, *x.shape[2:])))
+        return function(_frames(x, i // count, i % count * step, length))
 
     y = lax.map(run, jnp.arange(len(x) * count))
     return y.reshape(len(x), -1, *y.shape[3:])
+
+
+def _frames(x, clip, start, length: int):
+    return lax.dynamic_slice(x, (clip, start, 0, 0, 0), (1, length, *x.shape[2:]))
 
 
 def _overflow_cache(x, size: int) -> bool:
@@ -300,39 +303,49 @@ def _kernel_gradient(x, g, taps, strides, padding):
         )
         return jnp.moveaxis(time_inside.reshape(*taps[1:], taps[0], inputs, outputs), 2, 0)
     products = _products_with_taps(_pad(x, padding), g, taps, strides)
+    if _outputs_first(x, g, taps):
+        # Apart from the products: XLA has no fast one that gives its result transposed.
+        products = [product.T for product in lax.optimization_barrier(products)]
     return jnp.stack(products).reshape(*taps, inputs, outputs)
 
 
-def _products_with_taps(x, g, taps, strides) -> list[Array]:
-    """For each tap in time and height: the windows in width of `x` below it, transposed, times `g`.
+def _outputs_first(x, g, taps) -> bool:
+    """Whether the products have the outputs in their rows: the narrower operand is on the left."""
+    return _FEW < g.shape[-1] <= taps[2] * x.shape[-1]
 
-    Done clip by clip, then frame by frame, while the windows would not fit the processor's cache.
+
+def _products_with_taps(x, g, taps, strides) -> list[Array]:
+    """For each tap in time and height the product of `g` with the windows in width of `x` below it.
+
+    Done frame by frame where the windows would not fit the processor's cache.
     """
-    axis = 0 if len(x) > 1 else 1
-    row = taps[2] * x.shape[-1]
-    if g.shape[axis] > 1 and _overflow_cache(x, math.prod(g.shape[:-1]) * row):
-        step, length = ((1, 1), (strides[0], taps[0]))[axis]
+    clips, frames = g.shape[:2]
+    row, outputs = taps[2] * x.shape[-1], g.shape[-1]
+    outputs_first = _outputs_first(x, g, taps)
+    if clips * frames > 1 and _overflow_cache(x, math.prod(g.shape[:-1]) * row):
 
         def add(i, total):
-            of_x = lax.dynamic_slice_in_dim(x, i * step, length, axis)
-            of_g = lax.dynamic_slice_in_dim(g, i, 1, axis)
+            clip, frame = i // frames, i % frames
+            of_x = _frames(x, clip, frame * strides[0], taps[0])
+            of_g = _frames(g, clip, frame, 1)
             return jax.tree.map(jnp.add, total, _products_with_taps(of_x, of_g, taps, strides))
 
-        zeros = [jnp.zeros((row, g.shape[-1]), jnp.float32)] * (taps[0] * taps[1])
-        return lax.fori_loop(0, g.shape[axis], add, zeros)
+        shape = (outputs, row) if outputs_first else (row, outputs)
+        zeros = [jnp.zeros(shape, jnp.float32)] * (taps[0] * taps[1])
+        return lax.fori_loop(0, clips * frames, add, zeros)
 
     windows = _windows_of_taps(x, taps, strides, g.shape[1:-1])
-    if g.shape[-1] <= _FEW:  # row by row: a product with a vector adds up one number at a time
+    if outputs <= _FEW:  # row by row: a product with a vector adds up one number at a time
         g = g.astype(jnp.float32)
         return [
             jnp.einsum("nthwr,nthwo->nthro", window.astype(jnp.float32), g).sum((0, 1, 2))
             for window in windows
         ]
-    if row < g.shape[-1]:
-        return [_product(jnp.moveaxis(window, -1, 0), g) for window in windows]
-    # Transposed once for all windows; without the barrier XLA transposes within each product.
-    transposed = lax.optimization_barrier(jnp.moveaxis(g, -1, 0))
-    return [_product(transposed, window).T for window in windows]
+    if outputs_first:
+        # Transposed once for all windows; without the barrier XLA transposes within each product.
+        transposed = lax.optimization_barrier(jnp.moveaxis(g, -1, 0))
+        return [_product(transposed, window) for window in windows]
+    return [_product(jnp.moveaxis(window, -1, 0), g) for window in windows]
 
 
 def _product(a, b):
