@@ -21,8 +21,6 @@ GROWTH = {
     "model.memory_slots": (0.25, 0.5, 1, 2),
 }
 
-_STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))  # time, height, width
-_DIVISORS = (8, 16, 16)
 _TAPS = 27
 
 
@@ -71,7 +69,7 @@ def forward_flops(config: ConfigDict) -> float:
     widths = [config.data.channels, *_widths(config)]
     positions = config.data.num_frames * math.prod(config.data.frame_size)
     products = 0
-    for inputs, outputs, strides in zip(widths, widths[1:], _STRIDES):
+    for inputs, outputs, strides in zip(widths, widths[1:], config.model.strides):
         positions //= math.prod(strides)
         products += 2 * _TAPS * inputs * outputs * positions
     products += 2 * positions * config.model.memory_slots * widths[-1]
@@ -108,6 +106,7 @@ def torch_network(config: ConfigDict) -> dict[str, Any]:
     return {
         "in_channels": config.data.channels,
         "channels": _widths(config),
+        "strides": config.model.strides,
         "slots": model.memory_slots,
         "addressing": model.memory_addressing,
         "temperature": model.memory_temperature,
@@ -121,10 +120,11 @@ def _widths(config: ConfigDict) -> list[int]:
 
 def _torch_arguments(config: ConfigDict) -> dict[str, Any]:
     window = (config.data.num_frames, *config.data.frame_size)
-    if any(n % d for n, d in zip(window, _DIVISORS)):
+    divisors = [math.prod(axis) for axis in zip(*config.model.strides)]
+    if any(n % d for n, d in zip(window, divisors)):
         raise UserError(
             f"a window of {'x'.join(map(str, window))}: PyTorch's side, which does not pad, needs multiples "
-            f"of {'x'.join(map(str, _DIVISORS))} frames, rows and columns"
+            f"of {'x'.join(map(str, divisors))} frames, rows and columns"
         )
     return {
         "network": torch_network(config),

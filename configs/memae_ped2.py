@@ -29,6 +29,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.channels = (96, 128, 256, 256)
+    config.model.strides = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))  # time, height, width
     config.model.width = 1.0  # times the channels
     config.model.memory_slots = 2000  # 0: the plain autoencoder
     config.model.memory_addressing = "cosine"  # or dot, as in the published code

@@ -39,6 +39,10 @@ def error_of(arguments, capsys) -> str:
         (["--mode=score", "--input=x"], ["--truth"]),
         ([CONFIG, "--workdir=x", "--config.task=magic"], ["task='magic'", "memae"]),
         (
+            [CONFIG, "--workdir=x", "--config.model.channels=(8, 16, 32)"],
+            ["model.strides=((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))", "3 model.channels"],
+        ),
+        (
             [CONFIG, "--workdir=x", "--config.model.memory_addressing=sine"],
             ["model.memory_addressing='sine'", "cosine, dot"],
         ),

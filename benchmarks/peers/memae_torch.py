@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from benchmarks.alternation import visible_cores
 
-_STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))  # time, height, width
-
 
 class Memory(nn.Module):
     """Reads each position as a sparse convex combination of learned slots, in float32."""
@@ -47,6 +45,7 @@ class MemAE(nn.Module):
         self,
         in_channels: int,
         channels: Sequence[int],
+        strides: Sequence[Sequence[int]],
         slots: int,
         addressing: str,
         temperature: float,
@@ -54,7 +53,7 @@ class MemAE(nn.Module):
     ):
         super().__init__()
         widths = [in_channels, *channels]
-        steps = list(zip(widths, widths[1:], _STRIDES))
+        steps = list(zip(widths, widths[1:], map(tuple, strides)))
         self.encoder = nn.Sequential(
             *(_block(nn.Conv3d(i, o, 3, stride, padding=1)) for i, o, stride in steps)
         )

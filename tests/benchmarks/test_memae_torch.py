@@ -14,15 +14,17 @@ torch = pytest.importorskip(
 from benchmarks.peers import memae_torch  # noqa: E402 -- it imports torch
 
 
-@pytest.fixture(params=["cosine", "dot"])
+@pytest.fixture(params=[("cosine", 2), ("dot", 1)])
 def config(request):
     """A narrow network whose memory drops some slots of every query and keeps others."""
+    addressing, last_stride = request.param
     return memae.make_config(
         "",
         {
             "model.channels": (6, 8, 10, 12),
             "model.memory_slots": 20,
-            "model.memory_addressing": request.param,
+            "model.strides": ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, last_stride, last_stride)),
+            "model.memory_addressing": addressing,
             "model.memory_temperature": 0.5,
             "model.shrink_threshold": 0.05,
             "data.num_frames": 8,

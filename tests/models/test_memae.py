@@ -66,6 +66,21 @@ def test_sizes_that_strides_do_not_divide(shape):
     assert weights.shape == (shape[0], *queries, 8)
 
 
+def test_strides_are_what_a_query_stands_for():
+    network = MemAE(
+        channels=(2, 3, 4),
+        strides=((1, 2, 2), (2, 2, 2), (2, 1, 1)),
+        memory_slots=8,
+        encoder_drop_rates=(0.0,) * 3,
+        decoder_drop_rates=(0.0,) * 3,
+    )
+    video = jnp.zeros((1, 6, 10, 12, 1))  # padded to 8, 12, 12
+    variables = network.init(jax.random.key(0), video, train=False)
+    output, weights = network.apply(variables, video, train=False)
+    assert output.shape == video.shape
+    assert weights.shape == (1, 2, 3, 3, 8)
+
+
 def test_remat_changes_neither_value_nor_gradient():
     video = jax.random.uniform(jax.random.key(1), (2, 8, 16, 16, 1))
     results = []

@@ -69,11 +69,12 @@ class Memory(nn.Module):
 class MemAE(nn.Module):
     """Encoder, memory, decoder; input and output are video in [-1, 1].
 
-    Sizes that the strides do not divide (8 in time, 16 in height and width) are padded by repeating the edge
-    and cropped after the decoder.
+    Sizes that the strides do not divide (the published ones: 8 in time, 16 in height and width) are padded by
+    repeating the edge and cropped after the decoder.
 
     Attributes:
-        channels: of the four blocks of the encoder; the decoder mirrors them.
+        channels: of the blocks of the encoder; the decoder mirrors them.
+        strides: of the same blocks, in time, height and width. Their products are what a query stands for.
         width: multiplies the channels.
         memory_slots: 0 gives the plain autoencoder, without memory.
         memory_addressing, memory_temperature, shrink_threshold: see `Memory`.
@@ -85,6 +86,7 @@ class MemAE(nn.Module):
     """
 
     channels: tuple[int, ...] = CHANNELS
+    strides: tuple[tuple[int, int, int], ...] = STRIDES
     width: float = 1.0
     memory_slots: int = 2000
     memory_addressing: str = "cosine"
@@ -110,11 +112,11 @@ class MemAE(nn.Module):
             dtype=self.dtype,
         )
         widths = [max(1, round(self.width * c)) for c in self.channels]
-        padded, crop = _pad_to_strides(video)
+        padded, crop = _pad_to_strides(video, self.strides)
 
         x = padded
         for i, (channels, strides, rate) in enumerate(
-            zip(widths, STRIDES, self.encoder_drop_rates)
+            zip(widths, self.strides, self.encoder_drop_rates, strict=True)
         ):
             x = block(Conv3D, channels, strides, rate, name=f"encoder_{i}")(x, train)
 
@@ -129,11 +131,11 @@ class MemAE(nn.Module):
             )(x)
 
         for i, (channels, strides, rate) in enumerate(
-            zip(reversed(widths[:-1]), reversed(STRIDES[1:]), self.decoder_drop_rates)
+            zip(reversed(widths[:-1]), reversed(self.strides[1:]), self.decoder_drop_rates)
         ):
             x = block(ConvTranspose3D, channels, strides, rate, name=f"decoder_{i}")(x, train)
         output = _convolution(
-            ConvTranspose3D, video.shape[-1], STRIDES[0], x, self.dtype, name="output"
+            ConvTranspose3D, video.shape[-1], self.strides[0], x, self.dtype, name="output"
         )
         return output(x).astype(jnp.float32)[crop], weights
 
@@ -182,8 +184,8 @@ def _convolution(
     )
 
 
-def _pad_to_strides(video: Array) -> tuple[Array, tuple[slice, ...]]:
-    total = [math.prod(axis) for axis in zip(*STRIDES)]
+def _pad_to_strides(video: Array, strides) -> tuple[Array, tuple[slice, ...]]:
+    total = [math.prod(axis) for axis in zip(*strides)]
     lacking = [-n % s for n, s in zip(video.shape[1:-1], total)]
     padding = [(n // 2, n - n // 2) for n in lacking]
     crop = tuple(slice(low, low + n) for (low, _), n in zip(padding, video.shape[1:-1]))

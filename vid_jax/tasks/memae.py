@@ -35,8 +35,15 @@ def make(config: ConfigDict) -> "MemAETask":
             f"model.memory_addressing={model.memory_addressing!r} is unknown; use one of "
             f"{', '.join(ADDRESSING)}"
         )
+    for name in ("strides", "encoder_drop_rates", "decoder_drop_rates"):
+        if len(model[name]) != len(model.channels):
+            raise UserError(
+                f"model.{name}={tuple(model[name])}: one is needed for each of the {len(model.channels)} "
+                "model.channels"
+            )
     network = MemAE(
         channels=tuple(model.channels),
+        strides=tuple(map(tuple, model.strides)),
         width=model.width,
         memory_slots=model.memory_slots,
         memory_addressing=model.memory_addressing,
