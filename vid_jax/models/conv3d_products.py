@@ -349,9 +349,10 @@ def _products_with_taps(x, g, taps, strides) -> list[Array]:
 
 
 def _product(a, b):
-    """Matrix product over all positions, in float32: XLA has no transposed one in bfloat16."""
-    a, b = a.astype(jnp.float32), b.astype(jnp.float32)
-    return a.reshape(len(a), -1) @ b.reshape(-1, b.shape[-1])
+    """Matrix product over all positions, accumulated in float32."""
+    return jnp.matmul(
+        a.reshape(len(a), -1), b.reshape(-1, b.shape[-1]), preferred_element_type=jnp.float32
+    )
 
 
 def _windows(x, size: int, stride: int, count: int):

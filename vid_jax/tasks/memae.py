@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from vid_jax import losses
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.video_files import list_videos
-from vid_jax.models.memae import ADDRESSING, MemAE
+from vid_jax.models.memae import ADDRESSING, STRIDES, MemAE
 from vid_jax.report import Report
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 
@@ -35,22 +35,24 @@ def make(config: ConfigDict) -> "MemAETask":
             f"model.memory_addressing={model.memory_addressing!r} is unknown; use one of "
             f"{', '.join(ADDRESSING)}"
         )
-    for name in ("strides", "encoder_drop_rates", "decoder_drop_rates"):
-        if len(model[name]) != len(model.channels):
+    by_block = {
+        "strides": tuple(map(tuple, model.get("strides", STRIDES))),  # a workdir may be older
+        "encoder_drop_rates": tuple(model.encoder_drop_rates),
+        "decoder_drop_rates": tuple(model.decoder_drop_rates),
+    }
+    for name, values in by_block.items():
+        if len(values) != len(model.channels):
             raise UserError(
-                f"model.{name}={tuple(model[name])}: one is needed for each of the {len(model.channels)} "
-                "model.channels"
+                f"model.{name}={values}: one is needed for each of the {len(model.channels)} model.channels"
             )
     network = MemAE(
         channels=tuple(model.channels),
-        strides=tuple(map(tuple, model.strides)),
         width=model.width,
         memory_slots=model.memory_slots,
         memory_addressing=model.memory_addressing,
         memory_temperature=model.memory_temperature,
         shrink_threshold=model.shrink_threshold,
-        encoder_drop_rates=tuple(model.encoder_drop_rates),
-        decoder_drop_rates=tuple(model.decoder_drop_rates),
+        **by_block,
         batch_norm_momentum=config.train.batch_norm_momentum,
         remat=model.remat,
         dtype=jnp.dtype(model.dtype),
