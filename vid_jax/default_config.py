@@ -155,6 +155,7 @@ def _videos() -> ConfigDict:
     data.eval_overlap = 0  # frames that a test window of eval_num_frames shares with the one before
     data.resize = "stretch"  # to frame_size; or crop: its aspect ratio kept, the middle
     data.flip_probability = 0.0
+    data.random_crop = (0, 0)  # what training sees of a window, somewhere in it; (0, 0): all
     data.pseudo_anomaly_probability = 0.0  # of a training window that skips frames (docs/memae.md)
     data.pseudo_anomaly_steps = (2, 3, 4, 5)  # from one of its frames to the next
     data.validation = "shortest_video"  # held out; or fraction: drawn by the seed

@@ -24,6 +24,16 @@ def test_what_is_well_passes(ped, config):
         ("num_frames", 0, "num_frames=0: must be at least 1"),
         ("stride", 0, "stride=0: must be at least 1"),
         ("flip_probability", 1.5, "flip_probability=1.5: must be between 0 and 1"),
+        (
+            "random_crop",
+            (6, 9),
+            r"random_crop=\(6, 9\): must be \(height, width\) within frame_size",
+        ),
+        (
+            "random_crop",
+            (0, 8),
+            r"random_crop=\(0, 8\): must be \(height, width\) within frame_size",
+        ),
         ("pseudo_anomaly_probability", -0.1, "pseudo_anomaly_probability=-0.1: must be between 0"),
         ("pseudo_anomaly_steps", (1, 2), "pseudo_anomaly_steps=.*: must be one or more, each at"),
         ("pseudo_anomaly_steps", (), "pseudo_anomaly_steps=.*: must be one or more, each at"),

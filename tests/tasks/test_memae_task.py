@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 
@@ -29,3 +31,33 @@ def test_what_is_made_of_pseudo_anomalies_is_compared_with_their_targets():
     loss, _ = task.loss(params, state, batch, key)
     expected = np.mean(np.square(reconstruction - standardise(batch["target"])))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+class Echo:
+    """A network that gives back what it sees."""
+
+    memory_slots = 0
+
+    def apply(self, variables, video, train, **_):
+        self.seen = video
+        return ((video, None), {}) if train else (video, None)
+
+
+def test_training_sees_crops_of_windows_and_of_their_targets_and_evaluation_whole_windows():
+    config = get_config()
+    config.data.update(frame_size=(32, 48), num_frames=4, random_crop=(16, 24))
+    config.data.pseudo_anomaly_probability = 0.5
+    task = dataclasses.replace(make_task(config), network=Echo())
+    rows, columns = np.indices((32, 48), np.uint8)
+    video = np.broadcast_to((5 * rows + columns)[..., None], (7, 4, 32, 48, 1))
+    loss, _ = task.loss({}, {}, {"video": video, "target": video}, jax.random.key(0))
+    assert loss == 0
+    assert task.network.seen.shape == (7, 4, 16, 24, 1)
+    whole = {
+        tuple(np.ravel(video[0, 0, i : i + 16, j : j + 24])) for i in range(17) for j in range(25)
+    }
+    for window in np.rint(127.5 * (np.asarray(task.network.seen) + 1)).astype(np.uint8):
+        assert {tuple(np.ravel(frame)) for frame in window} <= whole
+        assert (window == window[0]).all()
+    task.eval_step({}, {}, {"video": video, "mask": np.ones(7, np.float32)})
+    assert task.network.seen.shape == (7, 4, 32, 48, 1)

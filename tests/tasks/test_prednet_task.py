@@ -179,8 +179,9 @@ def test_extrapolation_is_fine_tuned_from_a_trained_run(folder, tmp_path):
         ({"model.stack_sizes": (16, 0, 64)}, "model.stack_sizes: all must be at least 1"),
         (
             {"data.pseudo_anomaly_probability": 0.1},
-            "data.pseudo_anomaly_probability=0.1: PredNet predicts what it is given",
+            "data.pseudo_anomaly_probability=0.1 is for task=memae only",
         ),
+        ({"data.random_crop": (8, 8)}, r"data.random_crop=\(8, 8\) is for task=memae only"),
         ({"eval.score": "p42"}, "eval.score='p42' is unknown; use one of mean, std"),
         (
             {"eval.output_mode": "R7"},

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
@@ -17,6 +16,7 @@ from vid_jax import ssim
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.models.keyclip_autoencoder import HALVINGS, KeyClipAutoencoder
+from vid_jax.random_crop import random_crop
 from vid_jax.report import Report
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 
@@ -214,15 +214,9 @@ class KeyClipTask:
         if self.flip_probability:
             flips = jax.random.bernoulli(flip_key, self.flip_probability, (len(image), 1, 1, 1))
             image = jnp.where(flips, image[:, :, ::-1], image)
-        if self.random_crop == self.frame_size:
-            return image
-        room = jnp.array(self.frame_size) - jnp.array(self.random_crop)
-        corners = jax.random.randint(crop_key, (len(image), 2), 0, room + 1)
-
-        def crop(image, corner):
-            return lax.dynamic_slice(image, (*corner, 0), (*self.random_crop, 3))
-
-        return jax.vmap(crop)(image, corners)
+        if self.random_crop != self.frame_size:
+            (image,) = random_crop(crop_key, self.random_crop, image)
+        return image
 
     def _metrics(self, image, reconstruction, loss, mask) -> Metrics:
         return {

@@ -15,6 +15,7 @@ from vid_jax import losses
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.models.memae import ADDRESSING, STRIDES, MemAE
+from vid_jax.random_crop import random_crop
 from vid_jax.report import Report
 from vid_jax.tasks.base import Batch, Metrics, ModelState, Summaries, masked
 
@@ -70,6 +71,7 @@ def make(config: ConfigDict) -> "MemAETask":
         mean=data.mean,
         std=data.std,
         resize=data.resize,
+        random_crop=tuple(data.random_crop) if any(data.random_crop) else tuple(data.frame_size),
         pseudo_anomalies=data.pseudo_anomaly_probability > 0,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
@@ -85,6 +87,7 @@ class MemAETask:
     mean: float
     std: float
     resize: str
+    random_crop: tuple[int, int]
     pseudo_anomalies: bool
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
@@ -107,8 +110,12 @@ class MemAETask:
     def loss(
         self, params, model_state: ModelState, batch: Batch, key: jax.Array
     ) -> tuple[Array, tuple[ModelState, Metrics]]:
-        """Mean over the batch, with BatchNorm on the batch's statistics and spatial dropout."""
-        video = self._standardise(batch["video"])
+        """Mean over the batch of windows or crops, with BatchNorm on their statistics and spatial dropout."""
+        video, target = batch["video"], batch.get("target", batch["video"])
+        if self.random_crop != self.window[1:3]:
+            crop_key = jax.random.fold_in(key, 1)
+            video, target = random_crop(crop_key, self.random_crop, video, target)
+        video, target = self._standardise(video), self._standardise(target)
         (reconstruction, weights), updated = self.network.apply(
             {"params": params, **model_state},
             video,
@@ -116,7 +123,6 @@ class MemAETask:
             mutable=["batch_stats"],
             rngs={"dropout": key},
         )
-        target = self._standardise(batch.get("target", batch["video"]))
         mask = jnp.ones(video.shape[0])
         loss, metrics = self._losses(target, reconstruction, weights, mask)
         return jnp.mean(loss), ({**model_state, **updated}, metrics)

@@ -50,11 +50,9 @@ def make(config: ConfigDict) -> "PredNetTask":
     _check_length("train.layer_loss_weights", train.layer_loss_weights, layers)
     _check_length("train.time_loss_weights", time_loss_weights, data.num_frames)
     _check_frame_size(data.frame_size, 2 ** (layers - 1))
-    if data.pseudo_anomaly_probability:
-        raise UserError(
-            f"data.pseudo_anomaly_probability={data.pseudo_anomaly_probability}: PredNet predicts what it is "
-            "given; only task=memae has a target for pseudo-anomalies. Set it to 0"
-        )
+    for name in ("random_crop", "pseudo_anomaly_probability"):
+        if np.any(data[name]):
+            raise UserError(f"data.{name}={data[name]} is for task=memae only; set it to 0")
     if config.eval.score not in STATISTICS:
         raise UserError(
             f"eval.score={config.eval.score!r} is unknown; use one of {', '.join(STATISTICS)}"
