@@ -44,10 +44,13 @@ def make_config(variant: str = "", changes: Mapping[str, Any] | None = None) -> 
 
 
 def training_configs(changes: Mapping[str, Any]) -> list[ConfigDict]:
-    """Full width in both types, and the small network at its own size."""
+    """Full width in both types, and the small network at the size of its crops."""
     types = "float32", "bfloat16"
     full = [make_config("", {**changes, "model.dtype": dtype}) for dtype in types]
-    return [*full, make_config("cpu")]
+    small = make_config("cpu")
+    small.data.frame_size, small.data.random_crop = small.data.random_crop, (0, 0)
+    small.data.pseudo_anomaly_probability = 0.0
+    return [*full, small]
 
 
 def describe(config: ConfigDict) -> str:

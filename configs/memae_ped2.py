@@ -57,15 +57,22 @@ def get_config(variant: str = "") -> ConfigDict:
         config.model.shrink_threshold = 0.002
         config.model.encoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
         config.model.decoder_drop_rates = (0.0, 0.0, 0.0, 0.0)
-        config.data.frame_size = (80, 128)
-        config.optimizer.name = "adam"
-        config.optimizer.learning_rate = 3e-3
+        config.optimizer.name = "muon"
+        config.optimizer.learning_rate = 1e-2
         config.optimizer.b2 = 0.99
         config.optimizer.schedule = "cosine"
-        config.train.batch_size = 2
-        config.train.epochs = 8
         config.train.entropy_weight = 2e-4
+    if variant == "cpu":
+        config.model.strides = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 1, 1))
+        config.data.frame_size = (64, 96)
+        config.data.random_crop = (48, 64)
+        config.data.flip_probability = 0.5
+        config.data.pseudo_anomaly_probability = 0.2
+        config.train.batch_size = 8
+        config.train.epochs = 24
     if variant == "demo":
         config.data.dataset = "pedestrians"
+        config.data.frame_size = (80, 128)
+        config.train.batch_size = 2
         config.train.epochs = 3
     return config

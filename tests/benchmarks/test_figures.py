@@ -126,7 +126,7 @@ def sizes_measured(flags):
 
 
 def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
-    small = ("memae", (80, 128), 2)
+    small = ("memae", (48, 64), 8)
     memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
     hands = [("hand_pose", 128, 32)] * 2  # both layouts
     images = ("keyclip", (96, 192), 32)
