@@ -26,7 +26,7 @@ def conv(
     padding: Padding,
     path: str = "auto",
 ) -> Float[Array, "batch time2 height2 width2 out"]:
-    """Strided correlation of `x` with `kernel`, as `lax.conv_general_dilated` without dilation.
+    """Strided correlation of `x` with `kernel`, as `lax.conv_general_dilated` without dilation, in float32.
 
     Args:
         path: "lax", "products" (`conv3d_products`, fast on CPU), or "auto": by the platform that it is compiled for.
@@ -45,7 +45,7 @@ def conv_transpose(
     padding: Padding,
     path: str = "auto",
 ) -> Float[Array, "batch time2 height2 width2 out"]:
-    """Correlation of `x`, dilated by `strides` and padded, with `kernel` (Flax's `ConvTranspose`).
+    """Correlation of `x`, dilated by `strides` and padded, with `kernel` (Flax's `ConvTranspose`), in float32.
 
     `path` and errors are those of `conv`.
     """
@@ -84,14 +84,16 @@ def _by_path(products: Callable, default: Callable, x, kernel, strides, padding,
 
 
 def _conv_lax(x, kernel, strides, padding):
-    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=_DIMENSIONS)
+    y = lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=_DIMENSIONS)
+    return y.astype(jnp.float32)
 
 
 def _conv_transpose_lax(x, kernel, strides, padding):
     ones = (1,) * len(strides)
-    return lax.conv_general_dilated(
+    y = lax.conv_general_dilated(
         x, kernel, ones, padding, lhs_dilation=strides, dimension_numbers=_DIMENSIONS
     )
+    return y.astype(jnp.float32)
 
 
 class Conv3D(nn.Module):
@@ -103,7 +105,7 @@ class Conv3D(nn.Module):
         padding: (low, high) per spatial axis.
         kernel_init, bias_init: initialisers.
         dtype: of the computation; parameters stay float32.
-        bias_apart: returns (output without bias, bias), for a BatchNorm that follows.
+        bias_apart: returns (output without bias in float32, bias), for a BatchNorm that follows.
         path_name: `path` of `conv`.
 
     Raises:
@@ -135,7 +137,7 @@ class Conv3D(nn.Module):
         except ValueError as error:
             layer = "/".join(self.path) or type(self).__name__
             raise ValueError(f"{layer}: {error}") from error
-        return (y, bias) if self.bias_apart else y + bias
+        return (y, bias) if self.bias_apart else (y + bias).astype(x.dtype)
 
 
 class ConvTranspose3D(Conv3D):

@@ -45,7 +45,7 @@ def transposed_size(size, kernel_size, strides, padding) -> tuple[int, ...]:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def conv(x, kernel, strides: Strides, padding: Padding):
-    """Strided correlation of `x` with `kernel`."""
+    """Strided correlation of `x` with `kernel`, in float32 as it was accumulated."""
     return _correlate(x, kernel, strides, padding)
 
 
@@ -55,9 +55,11 @@ def _conv_fwd(x, kernel, strides, padding):
 
 def _conv_bwd(strides, padding, residuals, g):
     x, kernel = residuals
+    g = g.astype(x.dtype)
     low = [k - 1 - low for k, (low, _) in zip(kernel.shape, padding)]
     dx = _by_stride_phase(g, _mirror(kernel), strides, low, x.shape[1:-1])
-    return dx, _kernel_gradient(x, g, kernel.shape[:-2], strides, padding).astype(kernel.dtype)
+    dk = _kernel_gradient(x, g, kernel.shape[:-2], strides, padding)
+    return dx.astype(x.dtype), dk.astype(kernel.dtype)
 
 
 conv.defvjp(_conv_fwd, _conv_bwd)
@@ -65,7 +67,7 @@ conv.defvjp(_conv_fwd, _conv_bwd)
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def conv_transpose(x, kernel, strides: Strides, padding: Padding):
-    """Correlation of `x`, dilated by `strides` and padded, with `kernel`."""
+    """Correlation of `x`, dilated by `strides` and padded, with `kernel`, in float32 as it was accumulated."""
     low = [low for low, _ in padding]
     return _by_stride_phase(
         x, kernel, strides, low, transposed_size(x.shape[1:-1], kernel.shape, strides, padding)
@@ -79,10 +81,11 @@ def _conv_transpose_fwd(x, kernel, strides, padding):
 def _conv_transpose_bwd(strides, padding, residuals, g):
     # The transpose of a transposed convolution is the convolution it was made from.
     x, kernel = residuals
+    g = g.astype(x.dtype)
     padding = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape, padding))
     dx = _correlate(g, _mirror(kernel), strides, padding)
     dk = _kernel_gradient(g, x, kernel.shape[:-2], strides, padding)
-    return dx, _mirror(dk).astype(kernel.dtype)
+    return dx.astype(x.dtype), _mirror(dk).astype(kernel.dtype)
 
 
 conv_transpose.defvjp(_conv_transpose_fwd, _conv_transpose_bwd)
@@ -157,7 +160,7 @@ def _dense_taps(x, kernel, strides, low, counts, phases, correlate) -> Iterator[
             pad = -((r + j - lo) // s)
             padding.append((pad, q - (n + pad - k + 1)))
         if 0 in taps.shape:
-            yield jnp.zeros((x.shape[0], *counts, kernel.shape[-1]), x.dtype)
+            yield jnp.zeros((x.shape[0], *counts, kernel.shape[-1]), jnp.float32)
         else:
             yield correlate(x, taps, (1,) * len(strides), padding)
 
@@ -187,7 +190,7 @@ def _sum_of_products(x, kernel, strides, low, counts, phases) -> Iterator[Array]
                     for (shift, _), q, n in zip(shifts, counts, x.shape[1:-1])
                 ]
                 total += lax.pad(products[tap], zero, [(0, 0, 0), (0, 0, 0), *padding])
-        yield jnp.moveaxis(total, 0, -1).astype(x.dtype)
+        yield jnp.moveaxis(total, 0, -1)
 
 
 def _interleave(phases: Iterable[Array], strides: Strides, size: Sequence[int]) -> Array:
@@ -217,7 +220,7 @@ def _correlate(x, kernel, strides, padding):
 
 def _by_windows(x, kernel, strides, padding):
     """For each tap in time and height, the product of the windows in width below it with its taps."""
-    return _products_of_windows(_pad(x, padding), kernel, strides).astype(x.dtype)
+    return _products_of_windows(_pad(x, padding), kernel, strides)
 
 
 def _products_of_windows(x, kernel, strides):
@@ -248,7 +251,7 @@ def _times_to_inputs(x, kernel, strides, padding):
     time, height, width, inputs, outputs = kernel.shape
     frames = jnp.concatenate(list(_times(x, time, strides[0], padding[0])), -1)
     deep = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, time * inputs, outputs)
-    return _correlate_frames(frames, deep, strides, padding).astype(x.dtype)
+    return _correlate_frames(frames, deep, strides, padding)
 
 
 def _times_to_outputs(x, kernel, strides, padding):
@@ -269,7 +272,7 @@ def _times_to_outputs(x, kernel, strides, padding):
         for j, product in zip(taps, jnp.split(products, len(taps), -1)):
             shift = (j - low - phase) // stride
             total += _pad(product, [(-shift, size[0] - frames.shape[1] + shift), (0, 0), (0, 0)])
-    return total.astype(x.dtype)
+    return total
 
 
 def _times(x, taps: int, stride: int, padding: tuple[int, int]) -> Iterator[Array]:
