@@ -62,7 +62,7 @@ def main() -> None:
     parser = results.argument_parser(__doc__, rounds=1)
     systems.add_size_arguments(parser)
     arguments = parser.parse_args()
-    changes = systems.size_changes(arguments, memae.SIZE | {"train.batch_size": 8})
+    changes = systems.size_changes(arguments, memae, memae.SIZE | {"train.batch_size": 8})
     config = memae.make_config("", changes)
     results.publish("Peak memory", measure(config, arguments.rounds), arguments.json)
 

@@ -91,7 +91,7 @@ def main() -> None:
     parser = results.argument_parser(__doc__, rounds=3)
     systems.add_size_arguments(parser)
     arguments = parser.parse_args()
-    changes = systems.size_changes(arguments, memae.SIZE)
+    changes = systems.size_changes(arguments, memae, memae.SIZE)
     configs = [memae.make_config("", changes), memae.make_config("cpu")]
     rows = [row for config in configs for row in measure(config, arguments.rounds)]
     results.publish("Start-up", rows, arguments.json)

@@ -125,6 +125,17 @@ def sizes_measured(flags):
     ]
 
 
+@pytest.mark.parametrize("figure", [memory, startup])
+def test_sizes_of_flags_reach_what_is_measured(figure, monkeypatch):
+    measured = []
+    monkeypatch.setattr(figure, "measure", lambda config, rounds: measured.append(config) or [])
+    monkeypatch.setattr(figure.results, "publish", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["figure", "--frame_size", "16", "24", "--batch_size=3"])
+    figure.main()
+    assert tuple(measured[0].data.frame_size) == (16, 24)
+    assert measured[0].train.batch_size == 3
+
+
 def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
     small = ("memae", (48, 64), 8)
     memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
