@@ -129,6 +129,11 @@ def _config(data: ConfigDict) -> ConfigDict:
     return config
 
 
+def seen_size(data: ConfigDict) -> tuple[int, ...]:
+    """What training sees of a frame, by a config's `data`: its crops, or all of it."""
+    return tuple(data.random_crop if any(data.random_crop) else data.frame_size)
+
+
 def check_variant(variant: str, *variants: str) -> None:
     """Checks what stands behind the colon of `--config=FILE:VARIANT`; empty is always one.
 

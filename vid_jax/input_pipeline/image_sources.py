@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Sequence
 
+from vid_jax.default_config import seen_size
 from vid_jax.input_pipeline.datasets import image_files
 
 # By name, the check of a source's layout from its path and `config.data`; None without a source.
@@ -24,7 +25,7 @@ def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     """Requires of each key of `data` what the images and their split need."""
     wanted = f"(height, width), multiples of {_MULTIPLE}"
     require(_is_size(data.frame_size), "frame_size", wanted)
-    crop = data.random_crop if any(data.random_crop) else data.frame_size
+    crop = seen_size(data)
     fits = _is_size(crop) and all(map(operator.le, crop, data.frame_size))
     require(fits, "random_crop", f"{wanted}, within frame_size; or (0, 0) for all of it")
     require(0 < data.validation_fraction < 1, "validation_fraction", "between 0 and 1")

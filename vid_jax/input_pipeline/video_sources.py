@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from vid_jax.default_config import seen_size
 from vid_jax.input_pipeline.datasets import (
     avenue_files,
     kitti_files,
@@ -40,10 +41,10 @@ def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     require(data.num_frames > 0, "num_frames", "at least 1")
     require(data.stride > 0, "stride", "at least 1")
     require(0 <= data.flip_probability <= 1, "flip_probability", "between 0 and 1")
-    crop = tuple(data.random_crop)
+    crop = seen_size(data)
     fits = len(crop) == 2 and all(0 < side <= whole for side, whole in zip(crop, data.frame_size))
     wanted = "(height, width) within frame_size; or (0, 0) for all of it"
-    require(fits or crop == (0, 0), "random_crop", wanted)
+    require(fits, "random_crop", wanted)
     probability = data.pseudo_anomaly_probability
     require(0 <= probability <= 1, "pseudo_anomaly_probability", "between 0 and 1")
     steps = data.pseudo_anomaly_steps

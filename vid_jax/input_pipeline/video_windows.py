@@ -122,16 +122,18 @@ class VideoWindows:
         def place(position):
             window = shuffled(position, len(rows), self._seed)
             flip = tf.random.stateless_uniform((), [self._seed, position])
-            skip = tf.random.stateless_uniform((2,), [-1 - self._seed, position])
-            return window, flip < self._flip_probability, skip
+            return window, flip < self._flip_probability
+
+        def draw(position):
+            return tf.random.stateless_uniform((2,), [-1 - self._seed, position])
 
         def batch(positions):
-            kinds = (tf.int64, tf.bool, tf.float32)
-            windows, flips, skips = tf.map_fn(place, positions, fn_output_signature=kinds)
+            windows, flips = tf.map_fn(place, positions, fn_output_signature=(tf.int64, tf.bool))
             starts = tf.gather(rows, windows)
             if not self._pseudo_anomalies.probability:
                 return {"video": self._read("train", starts, flips)}
-            starts, steps = self._pseudo_anomalies.place(starts, tf.gather(videos, windows), skips)
+            draws = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
+            starts, steps = self._pseudo_anomalies.place(starts, tf.gather(videos, windows), draws)
             return {
                 "video": self._read("train", starts, flips, steps),
                 "target": self._read("train", starts, flips),

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
 from vid_jax import ssim
+from vid_jax.default_config import seen_size
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.models.keyclip_autoencoder import HALVINGS, KeyClipAutoencoder
@@ -39,7 +40,7 @@ def make(config: ConfigDict) -> "KeyClipTask":
         raise UserError(
             f"data.frame_size={tuple(data.frame_size)}: must be multiples of {2**HALVINGS}"
         )
-    seen = tuple(data.random_crop) if any(data.random_crop) else tuple(data.frame_size)
+    seen = seen_size(data)
     if train.loss == "classic":
         try:
             ssim.classic_weights(*seen)
@@ -214,9 +215,7 @@ class KeyClipTask:
         if self.flip_probability:
             flips = jax.random.bernoulli(flip_key, self.flip_probability, (len(image), 1, 1, 1))
             image = jnp.where(flips, image[:, :, ::-1], image)
-        if self.random_crop != self.frame_size:
-            (image,) = random_crop(crop_key, self.random_crop, image)
-        return image
+        return random_crop(crop_key, self.random_crop, image)[0]
 
     def _metrics(self, image, reconstruction, loss, mask) -> Metrics:
         return {

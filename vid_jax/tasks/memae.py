@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
 from vid_jax import losses
+from vid_jax.default_config import seen_size
 from vid_jax.errors import UserError
 from vid_jax.input_pipeline.datasets.video_files import list_videos
 from vid_jax.models.memae import ADDRESSING, STRIDES, MemAE
@@ -71,7 +72,7 @@ def make(config: ConfigDict) -> "MemAETask":
         mean=data.mean,
         std=data.std,
         resize=data.resize,
-        random_crop=tuple(data.random_crop) if any(data.random_crop) else tuple(data.frame_size),
+        random_crop=seen_size(data),
         pseudo_anomalies=data.pseudo_anomaly_probability > 0,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
@@ -112,9 +113,8 @@ class MemAETask:
     ) -> tuple[Array, tuple[ModelState, Metrics]]:
         """Mean over the batch of windows or crops, with BatchNorm on their statistics and spatial dropout."""
         video, target = batch["video"], batch.get("target", batch["video"])
-        if self.random_crop != self.window[1:3]:
-            crop_key = jax.random.fold_in(key, 1)
-            video, target = random_crop(crop_key, self.random_crop, video, target)
+        crop_key = jax.random.fold_in(key, 1)
+        video, target = random_crop(crop_key, self.random_crop, video, target)
         video, target = self._standardise(video), self._standardise(target)
         (reconstruction, weights), updated = self.network.apply(
             {"params": params, **model_state},
