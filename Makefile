@@ -13,8 +13,6 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(RUN) -m pip install --quiet -e ".[dev]"
 	touch $@
 
-# On Linux the allocator then keeps the memory of a step, in huge pages; see docs/performance.md.
-demo: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184
 demo: setup
 	$(RUN) main.py --config=configs/memae_ped2.py:demo --workdir=runs/demo
 

@@ -10,6 +10,7 @@ from absl import flags
 from vid_jax import logs
 from vid_jax.command_line import parse_flags
 from vid_jax.errors import Interrupted, UserError
+from vid_jax.huge_pages import restart_with_huge_pages
 
 
 def run(values: flags.FlagValues) -> None:
@@ -58,4 +59,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     sys.exit(main(sys.argv))

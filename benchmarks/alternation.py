@@ -13,6 +13,7 @@ import pkgutil
 import statistics
 import sys
 import time
+import unittest.mock
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -103,12 +104,12 @@ def installed(sides: Sequence[Side]) -> list[Side]:
 
 def worker(environment: Mapping[str, str]) -> concurrent.futures.ProcessPoolExecutor:
     """A fresh interpreter with these variables, a context manager; it sleeps until something is submitted to it."""
-    return concurrent.futures.ProcessPoolExecutor(
-        max_workers=1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_set_environment,
-        initargs=(dict(environment),),
+    executor = concurrent.futures.ProcessPoolExecutor(
+        max_workers=1, mp_context=multiprocessing.get_context("spawn")
     )
+    with unittest.mock.patch.dict(os.environ, environment):  # the C library reads it at the start
+        executor.submit(os.getpid).result()
+    return executor
 
 
 def call(function: str, arguments: Mapping[str, Any]) -> Any:
@@ -122,10 +123,6 @@ def visible_cores() -> int:
 
 
 _run: Callable[[], Any]  # of this worker's side
-
-
-def _set_environment(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
 
 
 def _build(side: Side) -> None:

@@ -1,8 +1,10 @@
 """Ours beside its peers and beside the machine's matrix-product rate, as rows of a table."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from benchmarks.alternation import Side, Times, alternate, ratio
+from vid_jax.huge_pages import TUNABLES
 
 MATRIX_SIZE = 2048
 
@@ -16,21 +18,25 @@ def matrix_product(dtype: str, size: int = MATRIX_SIZE) -> Side:
 def compare(
     work: str, ours: Side, peers: Sequence[Side], limit: Side, target: str, rounds: int
 ) -> list[dict]:
-    """Measures the sides in alternation; one row a side, ours first."""
-    times = alternate([ours, *peers, limit], rounds, settle=1)
-    return rows(work, [ours, *peers, limit], times, target)
+    """Measures the sides in alternation; one row a side, ours first, peers also with huge pages as ours has them."""
+    alike = (
+        dataclasses.replace(peer, name=f"{peer.name}, huge pages", environment=TUNABLES)
+        for peer in peers
+    )
+    sides = [ours, *peers, *alike, limit]
+    return rows(work, sides, alternate(sides, rounds, settle=1), target)
 
 
 def rows(work: str, sides: Sequence[Side], times: Mapping[str, Times], target: str) -> list[dict]:
     """One row a measured side; of `sides` the first is ours, the last the limit, the rest peers.
 
     `times ours` is the median over the rounds of the side's seconds over ours, above 1 where ours is faster;
-    the target, in the same terms, stands at the fastest peer.
+    the target, in the same terms, stands at the fastest peer as its users start it.
     """
     measured = [side for side in sides if side.name in times]
     ours, *peers, limit = measured
     rates = {side.name: side.flops / times[side.name].median / 1e9 for side in measured}
-    fastest = min((times[peer.name].median for peer in peers), default=None)
+    fastest = min((times[peer.name].median for peer in peers if not peer.environment), default=None)
     return [
         {
             "work": work,

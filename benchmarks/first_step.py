@@ -17,7 +17,9 @@ def main_py(config: str, folder: str) -> Callable[[], int]:
     """`main.py` in a new workdir in `folder`, up to its first step; what comes after is not waited for."""
     import main
     from vid_jax import hooks
+    from vid_jax.huge_pages import restart_with_huge_pages
 
+    restart_with_huge_pages()
     workdir = tempfile.mkdtemp(dir=folder)
     Path(workdir, "config.json").write_text(config)
     hooks.Progress.on_step = lambda progress, step, loss: print(DONE, flush=True)

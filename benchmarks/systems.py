@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from benchmarks import deepprior, keyclip, memae, prednet
 from benchmarks.alternation import Side
 from benchmarks.results import positive
+from vid_jax.huge_pages import TUNABLES
 
 
 class System(Protocol):
@@ -58,17 +59,17 @@ SYSTEMS: Mapping[str, System] = {
 def our_training(
     system: System, config: ConfigDict, name: str = "vid_jax", **environment: str
 ) -> Side:
-    """The training step of `train_lib`; `environment` are variables of its process."""
+    """The training step of `train_lib`, as main.py starts it; `environment` are more variables of its process."""
     arguments = {"config": config.to_json()}
     flops = 3 * system.forward_flops(config)
-    return Side(name, "benchmarks.ours:train_step", arguments, environment, flops=flops)
+    return Side(name, "benchmarks.ours:train_step", arguments, TUNABLES | environment, flops=flops)
 
 
 def our_scoring(system: System, config: ConfigDict) -> Side:
     """What an evaluation asks of windows in memory."""
     arguments = {"config": config.to_json()}
     flops = system.forward_flops(config)
-    return Side("vid_jax", "benchmarks.ours:scoring", arguments, flops=flops)
+    return Side("vid_jax", "benchmarks.ours:scoring", arguments, TUNABLES, flops=flops)
 
 
 def our_compilation(config: ConfigDict, name: str = "vid_jax") -> Side:

@@ -49,6 +49,15 @@ def test_rows_compare_with_ours_and_the_target_stands_at_the_fastest_peer():
     assert (ours["of the limit"], limit["of the limit"]) == (0.125, 1.0)
 
 
+def test_the_target_does_not_stand_at_a_peer_with_settings_of_ours():
+    """A peer with huge pages may be faster than what its users see."""
+    tuned = Side("tuned", "", environment={"A": "1"}, flops=1.0)
+    sides = [Side("ours", "", flops=1.0), Side("peer", "", flops=1.0), tuned]
+    measured = {"ours": times(2.0), "peer": times(2.0), "tuned": times(1.0), "limit": times(1.0)}
+    shown = rows("work", [*sides, Side("limit", "", flops=1.0)], measured, ">= 1.0")
+    assert [row["target"] for row in shown] == ["", ">= 1.0", "", ""]
+
+
 def test_rows_without_peers_still_show_ours_and_the_limit():
     sides = [Side(name, "", flops=1e9) for name in ("ours", "peer", "limit")]
     ours, limit = rows("work", sides, {"ours": times(2.0), "limit": times(1.0)}, ">= 1.0")

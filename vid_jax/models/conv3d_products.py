@@ -211,7 +211,7 @@ def _correlate(x, kernel, strides, padding):
     In bfloat16 by matrix products, for which there is a much faster one.
     """
     *_, inputs, outputs = kernel.shape
-    if x.dtype == jnp.bfloat16 and inputs > _SOME_INPUTS:
+    if inputs > _SOME_INPUTS:
         return _by_windows(x, kernel, strides, padding)
     if inputs <= _SOME_INPUTS and outputs >= 2 * _SOME_INPUTS:
         return _times_to_inputs(x, kernel, strides, padding)

@@ -1,0 +1,47 @@
+"""The new start of a process, seen from outside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vid_jax.huge_pages import TUNABLES
+
+SCRIPT = """
+import os, sys
+from vid_jax.huge_pages import restart_with_huge_pages
+print("start", flush=True)
+restart_with_huge_pages()
+print(os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], sys.flags.dont_write_bytecode)
+"""
+pytestmark = pytest.mark.skipif(
+    "CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="the C library is not glibc"
+)
+
+
+def run(**environment):
+    inherited = {key: value for key, value in os.environ.items() if key not in TUNABLES}
+    command = [sys.executable, "-B", "-c", SCRIPT, "--flag=a b"]
+    return subprocess.run(
+        command, env=inherited | environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
+def test_a_process_starts_anew_once_with_its_arguments():
+    (tunables,) = TUNABLES.values()
+    assert run() == ["start", "start", f"{tunables} ['--flag=a b'] 1"]
+
+
+def test_what_the_user_has_set_stays():
+    mine = "glibc.malloc.check=0"
+    assert run(GLIBC_TUNABLES=mine) == ["start", f"{mine} ['--flag=a b'] 1"]
+
+
+def test_main_py_survives_its_new_start():
+    main = Path(__file__).parents[1] / "main.py"
+    shown = subprocess.run(
+        [sys.executable, main, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "--workdir" in shown
