@@ -25,7 +25,7 @@ Padding = tuple[tuple[int, int], ...]
 Strides = tuple[int, ...]
 
 _FEW = 4  # channels: a matrix product to or from so few leaves most of a vector register empty
-_SOME_INPUTS = 8  # channels: with more, the taps of time are better among the outputs
+_NARROW = 48  # channels: with more, windows in width are long enough for a product
 _CACHE_BYTES = 2**22  # of what a layer gathers: with more, it goes frame by frame
 
 
@@ -141,7 +141,8 @@ def _frame_by_frame(function, x, count: int, step: int, length: int):
 
 
 def _frames(x, clip, start, length: int):
-    return lax.dynamic_slice(x, (clip, start, 0, 0, 0), (1, length, *x.shape[2:]))
+    size = (1, length, *x.shape[2:])
+    return _as_bits(lambda x: lax.dynamic_slice(x, (clip, start, 0, 0, 0), size), x)
 
 
 def _overflow_cache(x, size: int) -> bool:
@@ -206,16 +207,40 @@ def _interleave(phases: Iterable[Array], strides: Strides, size: Sequence[int]) 
 
 
 def _correlate(x, kernel, strides, padding):
-    """Strided correlation by 2-D ones, for which XLA has a fast kernel, with time in their channels.
+    """Strided correlation by matrix products with the windows in width of `x`.
 
-    In bfloat16 by matrix products, for which there is a much faster one.
+    Few channels make short windows, so there the taps of time are side by side in the channels first.
     """
     *_, inputs, outputs = kernel.shape
-    if inputs > _SOME_INPUTS:
-        return _by_windows(x, kernel, strides, padding)
-    if inputs <= _SOME_INPUTS and outputs >= 2 * _SOME_INPUTS:
-        return _times_to_inputs(x, kernel, strides, padding)
-    return _times_to_outputs(x, kernel, strides, padding)
+    # A product with few columns adds up one number at a time, and should not be longer than it has to.
+    if inputs <= (_NARROW if outputs > _FEW else _FEW):
+        x, kernel, strides, padding = _times_to_inputs(x, kernel, strides, padding)
+    by = _by_patches if inputs <= _FEW else _by_windows
+    return by(x, kernel, strides, padding)
+
+
+def _times_to_inputs(x, kernel, strides, padding):
+    """The same correlation with one tap in time, of frames that hold the channels of all that there were."""
+    time, height, width, inputs, outputs = kernel.shape
+    frames = jnp.concatenate(list(_times(x, time, strides[0], padding[0])), -1)
+    deep = kernel.transpose(1, 2, 0, 3, 4).reshape(1, height, width, time * inputs, outputs)
+    return frames, deep, (1, *strides[1:]), ((0, 0), *padding[1:])
+
+
+def _times(x, taps: int, stride: int, padding: tuple[int, int]) -> Iterator[Array]:
+    """For each tap in time, the frames of `x` that it meets."""
+    x = _pad(x, [padding, (0, 0), (0, 0)])
+    count = (x.shape[1] - taps) // stride + 1
+    for time in range(taps):
+        yield _every(x, 1, time, stride, count)
+
+
+def _by_patches(x, kernel, strides, padding):
+    """One product of all that lies below the kernel."""
+    *taps, _, outputs = kernel.shape
+    size = output_size(x.shape[1:-1], taps, strides, padding)
+    patches = jnp.concatenate(list(_windows_of_taps(_pad(x, padding), taps, strides, size)), -1)
+    return jnp.matmul(patches, kernel.reshape(-1, outputs), preferred_element_type=jnp.float32)
 
 
 def _by_windows(x, kernel, strides, padding):
@@ -246,60 +271,14 @@ def _windows_of_taps(x, taps, strides, size) -> Iterator[Array]:
         yield _windows(lines, taps[2], strides[2], size[2])
 
 
-def _times_to_inputs(x, kernel, strides, padding):
-    """One 2-D correlation of frames that hold the channels of all taps in time."""
-    time, height, width, inputs, outputs = kernel.shape
-    frames = jnp.concatenate(list(_times(x, time, strides[0], padding[0])), -1)
-    deep = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, time * inputs, outputs)
-    return _correlate_frames(frames, deep, strides, padding)
-
-
-def _times_to_outputs(x, kernel, strides, padding):
-    """For each phase of time a 2-D correlation to the outputs of all its taps, then their shifted sum.
-
-    Frame s*q + r meets the taps j with (j - low - r) divisible by s, each in output frame q - (j - low - r) / s.
-    """
-    low, stride = padding[0][0], strides[0]
-    size = output_size(x.shape[1:-1], kernel.shape, strides, padding)
-    total = jnp.zeros((len(x), *size, kernel.shape[-1]), jnp.float32)
-    for phase in range(stride):
-        frames = x[:, phase::stride]
-        taps = [j for j in range(len(kernel)) if (j - low - phase) % stride == 0]
-        if not taps or not frames.shape[1]:
-            continue
-        wide = jnp.concatenate([kernel[j] for j in taps], -1)
-        products = _correlate_frames(frames, wide, strides, padding)
-        for j, product in zip(taps, jnp.split(products, len(taps), -1)):
-            shift = (j - low - phase) // stride
-            total += _pad(product, [(-shift, size[0] - frames.shape[1] + shift), (0, 0), (0, 0)])
-    return total
-
-
-def _times(x, taps: int, stride: int, padding: tuple[int, int]) -> Iterator[Array]:
-    """For each tap in time, the frames of `x` that it meets."""
-    x = _pad(x, [padding, (0, 0), (0, 0)])
-    count = (x.shape[1] - taps) // stride + 1
-    for time in range(taps):
-        yield _every(x, 1, time, stride, count)
-
-
-def _correlate_frames(x, kernel, strides, padding):
-    """2-D correlation of every frame, accumulated in float32."""
-    frames = lax.conv_general_dilated(
-        x.reshape(-1, *x.shape[2:]),
-        kernel,
-        strides[1:],
-        padding[1:],
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        preferred_element_type=jnp.float32,
-    )
-    return frames.reshape(*x.shape[:2], *frames.shape[1:])
-
-
 def _kernel_gradient(x, g, taps, strides, padding):
     """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel."""
     inputs, outputs = x.shape[-1], g.shape[-1]
     if inputs <= _FEW and taps[0] > 1:
+        x, g = (
+            x.astype(jnp.float32),
+            g.astype(jnp.float32),
+        )  # no fast product of bfloat16 is so narrow
         x = jnp.concatenate(list(_times(x, taps[0], strides[0], padding[0])), -1)
         time_inside = _kernel_gradient(
             x, g, (1, *taps[1:]), (1, *strides[1:]), ((0, 0), *padding[1:])
@@ -365,24 +344,34 @@ def _windows(x, size: int, stride: int, count: int):
     """
     *lead, width, channels = x.shape
     rank = len(lead)
-    return lax.gather(
-        x.reshape(*lead, width * channels),
-        (jnp.arange(count) * (stride * channels))[:, None],
-        lax.GatherDimensionNumbers(
+    gather = functools.partial(
+        lax.gather,
+        start_indices=(jnp.arange(count) * (stride * channels))[:, None],
+        dimension_numbers=lax.GatherDimensionNumbers(
             offset_dims=(*range(rank), rank + 1),
             collapsed_slice_dims=(),
             start_index_map=(rank,),
         ),
-        (*lead, size * channels),
+        slice_sizes=(*lead, size * channels),
         mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
     )
+    return _as_bits(gather, x.reshape(*lead, width * channels))
 
 
 def _every(x, axis: int, start: int, stride: int, count: int):
-    return lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
+    stop = start + (count - 1) * stride + 1
+    return _as_bits(lambda x: lax.slice_in_dim(x, start, stop, stride, axis), x)
 
 
 def _pad(x, padding: Padding):
     """Zeros around, or cuts where negative, the axes between batch and channels."""
-    zero = jnp.zeros((), x.dtype)
-    return lax.pad(x, zero, [(0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)])
+    config = [(0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)]
+    return _as_bits(lambda x: lax.pad(x, jnp.zeros((), x.dtype), config), x)
+
+
+def _as_bits(move, x):
+    """What only moves, of bfloat16 as integers: XLA's CPU backend would move it in float32."""
+    if x.dtype != jnp.bfloat16:
+        return move(x)
+    moved = move(lax.bitcast_convert_type(x, jnp.uint16))
+    return lax.bitcast_convert_type(moved, jnp.bfloat16)
