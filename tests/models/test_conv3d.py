@@ -139,11 +139,12 @@ def test_float32_error_is_at_most_twice_that_of_lax(
         assert np.linalg.norm(ours - truth) <= 2 * np.linalg.norm(theirs - truth)
 
 
-def test_blocks_change_nothing(monkeypatch):
-    """Layers that overflow the cache go clip by clip and frame by frame."""
+@pytest.mark.parametrize("block_bytes", [1, 8000])  # one row, and rows of which the last overlap
+def test_blocks_change_nothing(monkeypatch, block_bytes):
+    """Layers that overflow the cache go block by block of each frame."""
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(2, 4, 6, 6, 20)), jnp.float32)
-    kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 20, 12)), jnp.float32)
+    x = jnp.asarray(rng.normal(size=(2, 4, 9, 6, 50)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 50, 12)), jnp.float32)
 
     def results(operator, dtype):
         y, pullback = jax.vjp(
@@ -158,6 +159,7 @@ def test_blocks_change_nothing(monkeypatch):
             whole = results(operator, dtype)
             with monkeypatch.context() as patch:
                 patch.setattr(conv3d_products, "_CACHE_BYTES", 1)
+                patch.setattr(conv3d_products, "_BLOCK_BYTES", block_bytes)
                 blocks = results(operator, dtype)
             for a, b in zip(whole, blocks, strict=True):
                 a, b = (np.asarray(v, np.float32) for v in (a, b))

@@ -26,7 +26,8 @@ Strides = tuple[int, ...]
 
 _FEW = 4  # channels: a matrix product to or from so few leaves most of a vector register empty
 _NARROW = 48  # channels: with more, windows in width are long enough for a product
-_CACHE_BYTES = 2**22  # of what a layer gathers: with more, it goes frame by frame
+_CACHE_BYTES = 2**22  # of what a layer gathers: with more, it goes block by block
+_BLOCK_BYTES = 3 * 2**18  # of the windows of a block, which are read right after they are written
 
 
 def output_size(size, kernel_size, strides, padding) -> tuple[int, ...]:
@@ -114,35 +115,60 @@ def _by_stride_phase(x, kernel, strides, low, size):
 
 
 def _by_stride_phase_in_blocks(x, kernel, strides, low, counts, size):
-    """Clip by clip, and there one frame of each phase of time after the other."""
-    (stride, *_), (start, *rest) = strides, low
-    first, last = -(start // stride), (stride + len(kernel) - 2 - start) // stride
-    x = _pad(x, [(-first, counts[0] + last - x.shape[1]), (0, 0), (0, 0)])
-    block_low, block_counts = (start + first * stride, *rest), (1, *counts[1:])
+    """Block by block of frames and rows, in each all phases."""
+    first = [-(lo // s) for lo, s in zip(low[:2], strides)]
+    last = [(s + k - 2 - lo) // s for k, lo, s in zip(kernel.shape, low[:2], strides)]
+    taps = [b - a + 1 for a, b in zip(first, last)]
+    around = [(-a, q + b - n) for a, b, q, n in zip(first, last, counts, x.shape[1:])]
+    low = (*(lo + a * s for lo, a, s in zip(low, first, strides)), low[2])
+    rows = _rows_of_a_block(x, counts[1], counts[2] * -(-kernel.shape[2] // strides[2]))
 
-    def block(frames):
+    def block(part):
         phases = itertools.product(*map(range, strides))
         by_phase = _dense_taps(
-            frames, kernel, strides, block_low, block_counts, phases, _by_windows
+            part, kernel, strides, low, (1, rows, counts[2]), phases, _by_windows
         )
-        return _interleave(by_phase, strides, (stride, *size[1:]))
+        return _interleave(by_phase, strides, (strides[0], rows * strides[1], size[2]))
 
-    return _frame_by_frame(block, x, counts[0], 1, last - first + 1)[:, : size[0]]
-
-
-def _frame_by_frame(function, x, count: int, step: int, length: int):
-    """`function` of `count` runs of `length` frames of each clip, `step` apart; its results joined in time."""
-
-    def run(i):
-        return function(_frames(x, i // count, i % count * step, length))
-
-    y = lax.map(run, jnp.arange(len(x) * count))
-    return y.reshape(len(x), -1, *y.shape[3:])
+    x = _pad(x, [*around, (0, 0)])
+    y = _block_by_block(block, x, counts, rows, (1, 1), taps)
+    return y[:, : size[0], : size[1]]
 
 
-def _frames(x, clip, start, length: int):
-    size = (1, length, *x.shape[2:])
-    return _as_bits(lambda x: lax.dynamic_slice(x, (clip, start, 0, 0, 0), size), x)
+def _block_by_block(function, x, positions, rows: int, step, taps):
+    """`function` of blocks of one frame and `rows` rows of positions, its results put together.
+
+    A position begins `step` frames and rows after the one before it, and takes `taps` of them. A last block that would
+    reach too far begins earlier instead.
+    """
+    times, height, *_ = positions
+    blocks = -(-height // rows)
+    part = (1, taps[0], (rows - 1) * step[1] + taps[1], *x.shape[3:])
+    *_, frames, lines, width, channels = jax.eval_shape(
+        function, jax.ShapeDtypeStruct(part, x.dtype)
+    ).shape
+
+    def put(i, y):
+        clip, i = i // (times * blocks), i % (times * blocks)
+        time, row = i // blocks, jnp.minimum(i % blocks * rows, height - rows)
+        of_x = _part(x, (clip, time * step[0], row * step[1]), part)
+        return lax.dynamic_update_slice(
+            y, function(of_x), (clip, time * frames, row * lines // rows, 0, 0)
+        )
+
+    y = jnp.zeros((len(x), times * frames, height * lines // rows, width, channels), jnp.float32)
+    return lax.fori_loop(0, len(x) * times * blocks, put, y)
+
+
+def _part(x, start, size):
+    """The part of `x` of that size that begins there in clips, time and height."""
+    return _as_bits(lambda x: lax.dynamic_slice(x, (*start, 0, 0), size), x)
+
+
+def _rows_of_a_block(x, height: int, values: int) -> int:
+    """Rows of positions, each with windows of so many of the values of `x`, that are done at once."""
+    most = max(1, _BLOCK_BYTES // (values * x.shape[-1] * x.dtype.itemsize))
+    return -(-height // -(-height // most))
 
 
 def _overflow_cache(x, size: int) -> bool:
@@ -252,9 +278,11 @@ def _products_of_windows(x, kernel, strides):
     taps = kernel.shape[:-2]
     size = output_size(x.shape[1:-1], taps, strides, ((0, 0),) * 3)
     row = taps[2] * x.shape[-1]
-    if len(x) * size[0] > 1 and _overflow_cache(x, len(x) * math.prod(size) * row):
+    rows = _rows_of_a_block(x, size[1], size[2] * taps[2])
+    several = len(x) * size[0] * size[1] > rows
+    if several and _overflow_cache(x, len(x) * math.prod(size) * row):
         whole = functools.partial(_products_of_windows, kernel=kernel, strides=strides)
-        return _frame_by_frame(whole, x, size[0], strides[0], taps[0])
+        return _block_by_block(whole, x, size, rows, strides, taps)
     windows = _windows_of_taps(x, taps, strides, size)
     products = (
         jnp.matmul(window, below, preferred_element_type=jnp.float32)
@@ -308,8 +336,8 @@ def _products_with_taps(x, g, taps, strides) -> list[Array]:
 
         def add(i, total):
             clip, frame = i // frames, i % frames
-            of_x = _frames(x, clip, frame * strides[0], taps[0])
-            of_g = _frames(g, clip, frame, 1)
+            of_x = _part(x, (clip, frame * strides[0], 0), (1, taps[0], *x.shape[2:]))
+            of_g = _part(g, (clip, frame, 0), (1, 1, *g.shape[2:]))
             return jax.tree.map(jnp.add, total, _products_with_taps(of_x, of_g, taps, strides))
 
         shape = (outputs, row) if outputs_first else (row, outputs)
