@@ -8,9 +8,9 @@ from pathlib import Path
 from absl import flags
 
 from vid_jax import logs
+from vid_jax.allocator import restart_with_huge_pages
 from vid_jax.command_line import parse_flags
 from vid_jax.errors import Interrupted, UserError
-from vid_jax.huge_pages import restart_with_huge_pages
 
 
 def run(values: flags.FlagValues) -> None:

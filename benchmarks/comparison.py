@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from benchmarks.alternation import Side, Times, alternate, ratio
-from vid_jax.huge_pages import TUNABLES
+from vid_jax.allocator import TUNABLES
 
 MATRIX_SIZE = 2048
 

@@ -17,7 +17,7 @@ def main_py(config: str, folder: str) -> Callable[[], int]:
     """`main.py` in a new workdir in `folder`, up to its first step; what comes after is not waited for."""
     import main
     from vid_jax import hooks
-    from vid_jax.huge_pages import restart_with_huge_pages
+    from vid_jax.allocator import restart_with_huge_pages
 
     restart_with_huge_pages()
     workdir = tempfile.mkdtemp(dir=folder)

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from benchmarks import deepprior, keyclip, memae, prednet
 from benchmarks.alternation import Side
 from benchmarks.results import positive
-from vid_jax.huge_pages import TUNABLES
+from vid_jax.allocator import TUNABLES
 
 
 class System(Protocol):

@@ -20,6 +20,7 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from vid_jax import hooks, init_from, optimizers, sharding
+from vid_jax.allocator import return_freed_memory
 from vid_jax.checkpoints import Checkpoints
 from vid_jax.errors import Interrupted, UserError
 from vid_jax.memory import check_fits
@@ -238,6 +239,7 @@ def compile_train_step(
             )
             .compile()
         )
+        return_freed_memory()
         needed = check_fits(
             executable,
             f"set train.microbatch (now {pass_size}) to a smaller divisor of {batch_size}, set "

@@ -156,7 +156,9 @@ def _block_by_block(function, x, positions, rows: int, step, taps):
             y, function(of_x), (clip, time * frames, row * lines // rows, 0, 0)
         )
 
-    y = jnp.zeros((len(x), times * frames, height * lines // rows, width, channels), jnp.float32)
+    # All of it is overwritten. Zeros, XLA would share among layers, so keep for long and copy.
+    anything = x[0, 0, 0, 0, 0].astype(jnp.float32)
+    y = jnp.full((len(x), times * frames, height * lines // rows, width, channels), anything)
     return lax.fori_loop(0, len(x) * times * blocks, put, y)
 
 

@@ -1,17 +1,18 @@
-"""The new start of a process, seen from outside."""
+"""The allocator, seen from outside."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from vid_jax.huge_pages import TUNABLES
+from vid_jax.allocator import TUNABLES, return_freed_memory
 
 SCRIPT = """
 import os, sys
-from vid_jax.huge_pages import restart_with_huge_pages
+from vid_jax.allocator import restart_with_huge_pages
 print("start", flush=True)
 restart_with_huge_pages()
 print(os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], sys.flags.dont_write_bytecode)
@@ -45,3 +46,14 @@ def test_main_py_survives_its_new_start():
         [sys.executable, main, "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert "--workdir" in shown
+
+
+def test_freed_memory_is_returned():
+    """Small blocks are freed one by one, and the last keeps the heap from shrinking by itself."""
+    blocks = [bytes(2000) for _ in range(50_000)]
+    last = blocks.pop()
+    del blocks
+    before = psutil.Process().memory_info().rss
+    return_freed_memory()
+    assert psutil.Process().memory_info().rss < before - 50e6
+    assert len(last) == 2000
