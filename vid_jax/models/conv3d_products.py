@@ -305,10 +305,7 @@ def _kernel_gradient(x, g, taps, strides, padding):
     """Gradient of `sum(conv(x, kernel) * g)` with respect to the kernel."""
     inputs, outputs = x.shape[-1], g.shape[-1]
     if inputs <= _FEW and taps[0] > 1:
-        x, g = (
-            x.astype(jnp.float32),
-            g.astype(jnp.float32),
-        )  # no fast product of bfloat16 is so narrow
+        x = x.astype(jnp.float32)  # products of bfloat16 that are so narrow are slow
         x = jnp.concatenate(list(_times(x, taps[0], strides[0], padding[0])), -1)
         time_inside = _kernel_gradient(
             x, g, (1, *taps[1:]), (1, *strides[1:]), ((0, 0), *padding[1:])
