@@ -1,10 +1,9 @@
-"""3-D convolutions as matrix products and 2-D correlations, with hand-made derivatives: fast on CPU.
+"""3-D convolutions as matrix products, with hand-made derivatives: fast on CPU.
 
-XLA's CPU backend has fast kernels for matrix products and for plain strided 2-D correlations, a slow one for
-3-D correlations, and none for dilated ones, as the derivatives of a strided convolution and a transposed
-convolution are. Here all three are made of the former two: a transposed convolution is one dense correlation
-per stride phase, a correlation in 3-D is one in 2-D with time in the channels, a kernel gradient is a product
-per tap in time and height. `docs/performance.md` has the reasons and the measurements.
+XLA's CPU backend has a fast kernel for matrix products, slow ones for 3-D correlations and for 2-D ones of few
+channels, and none for dilated ones, as the derivatives of a strided convolution and a transposed convolution are. Here
+all are made of products with windows in width: a transposed convolution is one dense correlation per stride phase, a
+kernel gradient is a product per tap in time and height. `docs/performance.md` has the reasons and the measurements.
 
 Which form a layer takes is decided by its shapes in `_by_stride_phase` for transposed convolutions and gradients
 to a convolution's input, in `_correlate` for convolutions and gradients to a transposed convolution's input, and
@@ -239,9 +238,8 @@ def _correlate(x, kernel, strides, padding):
 
     Few channels make short windows, so there the taps of time are side by side in the channels first.
     """
-    *_, inputs, outputs = kernel.shape
-    # A product with few columns adds up one number at a time, and should not be longer than it has to.
-    if inputs <= (_NARROW if outputs > _FEW else _FEW):
+    inputs = kernel.shape[-2]
+    if inputs <= _NARROW:
         x, kernel, strides, padding = _times_to_inputs(x, kernel, strides, padding)
     by = _by_patches if inputs <= _FEW else _by_windows
     return by(x, kernel, strides, padding)
