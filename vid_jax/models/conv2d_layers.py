@@ -5,7 +5,6 @@ Parameters are laid out as in `flax.linen.Conv`. A 1x1 kernel is a matrix produc
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
@@ -13,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from vid_jax.models.conv2d_pooled import conv_max_pool
+from vid_jax.models.matrix_product import product
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -67,29 +67,9 @@ def conv(
     """Correlation of `x`, padded on all sides, at every `stride`th place."""
     if kernel.shape[0] == 1 and not padding:
         x = x[:, ::stride, ::stride]
-        y = _product(x.reshape(-1, x.shape[-1]), kernel[0, 0])
+        y = product(x.reshape(-1, x.shape[-1]), kernel[0, 0])
         return y.reshape(*x.shape[:-1], -1)
     sides = ((padding, padding),) * 2
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), sides, dimension_numbers=_DIMENSIONS
     )
-
-
-@jax.custom_vjp
-def _product(x, kernel):
-    return x @ kernel
-
-
-def _product_forward(x, kernel):
-    return x @ kernel, (x, kernel)
-
-
-def _product_backward(saved, dy):
-    """On CPU a product of few by many columns takes half the time of one of many by few."""
-    x, kernel = saved
-    if x.shape[1] <= dy.shape[1]:
-        return dy @ kernel.T, x.T @ dy
-    return dy @ kernel.T, lax.optimization_barrier(dy.T @ x).T
-
-
-_product.defvjp(_product_forward, _product_backward)

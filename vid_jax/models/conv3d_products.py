@@ -120,45 +120,41 @@ def _by_stride_phase_in_blocks(x, kernel, strides, low, counts, size):
     taps = [b - a + 1 for a, b in zip(first, last)]
     around = [(-a, q + b - n) for a, b, q, n in zip(first, last, counts, x.shape[1:])]
     low = (*(lo + a * s for lo, a, s in zip(low, first, strides)), low[2])
-    rows = _rows_of_a_block(x, counts[1], counts[2] * -(-kernel.shape[2] // strides[2]))
+    block = _block_size(x, counts, -(-kernel.shape[2] // strides[2]))
 
-    def block(part):
+    def all_phases(part):
         phases = itertools.product(*map(range, strides))
-        by_phase = _dense_taps(
-            part, kernel, strides, low, (1, rows, counts[2]), phases, _by_windows
-        )
-        return _interleave(by_phase, strides, (strides[0], rows * strides[1], size[2]))
+        positions = (*block, counts[2])
+        by_phase = _dense_taps(part, kernel, strides, low, positions, phases, _by_windows)
+        return _interleave(by_phase, strides, (*(n * s for n, s in zip(block, strides)), size[2]))
 
     x = _pad(x, [*around, (0, 0)])
-    y = _block_by_block(block, x, counts, rows, (1, 1), taps)
+    y = _block_by_block(all_phases, x, counts, block, (1, 1), taps)
     return y[:, : size[0], : size[1]]
 
 
-def _block_by_block(function, x, positions, rows: int, step, taps):
-    """`function` of blocks of one frame and `rows` rows of positions, its results put together.
+def _block_by_block(function, x, positions, block, step, taps):
+    """`function` of blocks of so many frames and rows of positions of each clip, its results put together.
 
     A position begins `step` frames and rows after the one before it, and takes `taps` of them. A last block that would
     reach too far begins earlier instead.
     """
-    times, height, *_ = positions
-    blocks = -(-height // rows)
-    part = (1, taps[0], (rows - 1) * step[1] + taps[1], *x.shape[3:])
-    *_, frames, lines, width, channels = jax.eval_shape(
-        function, jax.ShapeDtypeStruct(part, x.dtype)
-    ).shape
+    blocks = [-(-n // b) for n, b in zip(positions, block)]
+    part = (1, *((b - 1) * s + t for b, s, t in zip(block, step, taps)), *x.shape[3:])
+    made = jax.eval_shape(function, jax.ShapeDtypeStruct(part, x.dtype)).shape
+    each = [m // b for m, b in zip(made[1:], block)]
 
     def put(i, y):
-        clip, i = i // (times * blocks), i % (times * blocks)
-        time, row = i // blocks, jnp.minimum(i % blocks * rows, height - rows)
-        of_x = _part(x, (clip, time * step[0], row * step[1]), part)
-        return lax.dynamic_update_slice(
-            y, function(of_x), (clip, time * frames, row * lines // rows, 0, 0)
-        )
+        clip, *at = jnp.unravel_index(i, (len(x), *blocks))
+        at = [jnp.minimum(j * b, n - b) for j, b, n in zip(at, block, positions)]
+        of_x = _part(x, (clip, *(j * s for j, s in zip(at, step))), part)
+        start = (clip, *(j * m for j, m in zip(at, each)), 0, 0)
+        return lax.dynamic_update_slice(y, function(of_x), start)
 
     # All of it is overwritten. Zeros, XLA would share among layers, so keep for long and copy.
     anything = x[0, 0, 0, 0, 0].astype(jnp.float32)
-    y = jnp.full((len(x), times * frames, height * lines // rows, width, channels), anything)
-    return lax.fori_loop(0, len(x) * times * blocks, put, y)
+    y = jnp.full((len(x), *(n * m for n, m in zip(positions, each)), *made[3:]), anything)
+    return lax.fori_loop(0, len(x) * math.prod(blocks), put, y)
 
 
 def _part(x, start, size):
@@ -166,10 +162,16 @@ def _part(x, start, size):
     return _as_bits(lambda x: lax.dynamic_slice(x, (*start, 0, 0), size), x)
 
 
-def _rows_of_a_block(x, height: int, values: int) -> int:
-    """Rows of positions, each with windows of so many of the values of `x`, that are done at once."""
-    most = max(1, _BLOCK_BYTES // (values * x.shape[-1] * x.dtype.itemsize))
-    return -(-height // -(-height // most))
+def _block_size(x, positions, taps: int) -> tuple[int, int]:
+    """Frames and rows of positions that are done at once, each with a window of so many taps in width."""
+    times, height, width = positions
+    rows = max(1, _BLOCK_BYTES // (width * taps * x.shape[-1] * x.dtype.itemsize))
+    return _even_part(times, max(1, rows // height)), _even_part(height, rows)
+
+
+def _even_part(whole: int, most: int) -> int:
+    """The size of the parts where a whole is cut into as few alike as their largest size allows."""
+    return -(-whole // -(-whole // most))
 
 
 def _overflow_cache(x, size: int) -> bool:
@@ -278,11 +280,11 @@ def _products_of_windows(x, kernel, strides):
     taps = kernel.shape[:-2]
     size = output_size(x.shape[1:-1], taps, strides, ((0, 0),) * 3)
     row = taps[2] * x.shape[-1]
-    rows = _rows_of_a_block(x, size[1], size[2] * taps[2])
-    several = len(x) * size[0] * size[1] > rows
+    block = _block_size(x, size, taps[2])
+    several = len(x) * size[0] * size[1] > math.prod(block)
     if several and _overflow_cache(x, len(x) * math.prod(size) * row):
         whole = functools.partial(_products_of_windows, kernel=kernel, strides=strides)
-        return _block_by_block(whole, x, size, rows, strides, taps)
+        return _block_by_block(whole, x, size, block, strides, taps)
     windows = _windows_of_taps(x, taps, strides, size)
     products = (
         jnp.matmul(window, below, preferred_element_type=jnp.float32)
@@ -324,22 +326,25 @@ def _outputs_first(x, g, taps) -> bool:
 def _products_with_taps(x, g, taps, strides) -> list[Array]:
     """For each tap in time and height the product of `g` with the windows in width of `x` below it.
 
-    Done frame by frame where the windows would not fit the processor's cache.
+    Done by blocks of frames where the windows would not fit the processor's cache.
     """
-    clips, frames = g.shape[:2]
+    clips, times = g.shape[:2]
     row, outputs = taps[2] * x.shape[-1], g.shape[-1]
     outputs_first = _outputs_first(x, g, taps)
-    if clips * frames > 1 and _overflow_cache(x, math.prod(g.shape[:-1]) * row):
+    most, _ = _block_size(x, g.shape[1:-1], taps[2])
+    frames = next(n for n in range(most, 0, -1) if times % n == 0)
+    if clips * times > frames and _overflow_cache(x, math.prod(g.shape[:-1]) * row):
 
         def add(i, total):
-            clip, frame = i // frames, i % frames
-            of_x = _part(x, (clip, frame * strides[0], 0), (1, taps[0], *x.shape[2:]))
-            of_g = _part(g, (clip, frame, 0), (1, 1, *g.shape[2:]))
+            clip, time = jnp.unravel_index(i, (clips, times // frames))
+            time, length = time * frames, (frames - 1) * strides[0] + taps[0]
+            of_x = _part(x, (clip, time * strides[0], 0), (1, length, *x.shape[2:]))
+            of_g = _part(g, (clip, time, 0), (1, frames, *g.shape[2:]))
             return jax.tree.map(jnp.add, total, _products_with_taps(of_x, of_g, taps, strides))
 
         shape = (outputs, row) if outputs_first else (row, outputs)
         zeros = [jnp.zeros(shape, jnp.float32)] * (taps[0] * taps[1])
-        return lax.fori_loop(0, clips * frames, add, zeros)
+        return lax.fori_loop(0, clips * times // frames, add, zeros)
 
     windows = _windows_of_taps(x, taps, strides, g.shape[1:-1])
     if outputs <= _FEW:  # row by row: a product with a vector adds up one number at a time

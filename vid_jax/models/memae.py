@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from vid_jax.models.batch_norm import BatchNormReLU
 from vid_jax.models.conv3d import Conv3D, ConvTranspose3D
+from vid_jax.models.matrix_product import product
 
 CHANNELS = (96, 128, 256, 256)
 STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
@@ -55,15 +56,16 @@ class Memory(nn.Module):
     def __call__(
         self, queries: Float[Array, "*batch dim"]
     ) -> tuple[Float[Array, "*batch dim"], Float[Array, "*batch slots"]]:
-        queries = queries.astype(jnp.float32)
-        bound = 1 / math.sqrt(queries.shape[-1])
-        memory = self.param("slots", _uniform(bound), (self.slots, queries.shape[-1]))
+        *positions, dim = queries.shape
+        queries = queries.reshape(-1, dim).astype(jnp.float32)
+        memory = self.param("slots", _uniform(1 / math.sqrt(dim)), (self.slots, dim))
         if self.addressing == "cosine":
-            logits = _unit(queries) @ _unit(memory).T / self.temperature
+            logits = product(_unit(queries), _unit(memory).T) / self.temperature
         else:
-            logits = queries @ memory.T
+            logits = product(queries, memory.T)
         weights = hard_shrink(jax.nn.softmax(logits), self.shrink_threshold)
-        return weights @ memory, weights
+        read = product(weights, memory)
+        return read.reshape(*positions, dim), weights.reshape(*positions, self.slots)
 
 
 class MemAE(nn.Module):
