@@ -49,7 +49,7 @@ def training_configs(changes: Mapping[str, Any]) -> list[ConfigDict]:
     full = [make_config("", {**changes, "model.dtype": dtype}) for dtype in types]
     small = make_config("cpu")
     small.data.frame_size, small.data.random_crop = small.data.random_crop, (0, 0)
-    small.data.pseudo_anomaly_probability = 0.0
+    small.data.pseudo_anomaly_probability = small.data.pseudo_anomaly_margin = 0.0
     return [*full, small]
 
 

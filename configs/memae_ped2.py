@@ -64,12 +64,14 @@ def get_config(variant: str = "") -> ConfigDict:
         config.train.entropy_weight = 2e-4
     if variant == "cpu":
         config.model.strides = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 1, 1))
-        config.data.frame_size = (64, 96)
-        config.data.random_crop = (48, 64)
+        config.data.frame_size = (128, 192)
+        config.data.random_crop = (64, 96)
         config.data.flip_probability = 0.5
         config.data.pseudo_anomaly_probability = 0.2
+        config.data.pseudo_anomaly_margin = 4.0
+        config.eval.checkpoint = "latest"  # validation holds no pseudo-anomalies
         config.train.batch_size = 8
-        config.train.epochs = 24
+        config.train.epochs = 6
     if variant == "demo":
         config.data.dataset = "pedestrians"
         config.data.frame_size = (80, 128)

@@ -36,6 +36,18 @@ def test_squared_error_is_the_mean_of_each_example():
     )
 
 
+def test_the_hinge_is_of_what_moves_and_has_no_gradient_beyond_the_margin():
+    """Of two pixels over three frames the second moves, by 0.3; both are predicted 0.5 too high, then 2."""
+    target = jnp.array([[[0.1, 0.0], [0.15, 0.3], [0.1, 0.1]]])
+
+    def hinge(offset):
+        return losses.motion_hinge(target + offset, target, margin=1.0, motion=0.2)[0]
+
+    values, slopes = zip(*map(jax.value_and_grad(hinge), (0.5, 2.0)))
+    np.testing.assert_allclose(values, [(0.25 + 0.75) / 2, 4 / 2], rtol=1e-5)
+    np.testing.assert_allclose(slopes, [(1 - 1) / 2, 4 / 2], atol=1e-5)
+
+
 def test_losses_of_coordinates_are_sums_over_them():
     """At -0.3, 0.04 and 0.2 from the target, and of the second example at the target."""
     target = jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

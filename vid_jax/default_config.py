@@ -163,6 +163,8 @@ def _videos() -> ConfigDict:
     data.random_crop = (0, 0)  # what training sees of a window, somewhere in it; (0, 0): all
     data.pseudo_anomaly_probability = 0.0  # of a training window that skips frames (docs/memae.md)
     data.pseudo_anomaly_steps = (2, 3, 4, 5)  # from one of its frames to the next
+    # Squared error in [-1, 1] that it shall have at least; 0: it shall become the window without skipping.
+    data.pseudo_anomaly_margin = 0.0
     data.validation = "shortest_video"  # held out; or fraction: drawn by the seed
     data.validation_fraction = 0.2  # of the training videos
     data.validation_sequences = 0  # validation windows, evenly spaced; 0: all

@@ -12,6 +12,24 @@ def squared_error(
     return _mean_over_example(jnp.square(prediction - target))
 
 
+def motion_hinge(
+    prediction: Float[Array, "batch time *shape"],
+    target: Float[Array, "batch time *shape"],
+    margin: float,
+    motion: float,
+) -> Float[Array, " batch"]:
+    """Mean of what the squared difference lacks of `margin` where something moves, and of itself elsewhere.
+
+    An element moves if its targets lie more than `motion` apart in time. A hinge, because a squared error that is
+    maximised (Astrid et al., "Synthetic Temporal Anomaly Guided End-to-End Video Anomaly Detection", ICCV Workshops
+    2021) has no end where the prediction is not bounded; of each element, because the mean of an example reaches the
+    margin by a few elements that are far off.
+    """
+    error = jnp.square(prediction - target)
+    moves = target.max(1, keepdims=True) - target.min(1, keepdims=True) > motion
+    return _mean_over_example(jnp.where(moves, jnp.maximum(margin - error, 0), error))
+
+
 def l2(
     prediction: Float[Array, "batch coordinates"], target: Float[Array, "batch coordinates"]
 ) -> Float[Array, " batch"]:

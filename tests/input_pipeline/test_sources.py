@@ -37,6 +37,12 @@ def test_what_is_well_passes(ped, config):
         ("pseudo_anomaly_probability", -0.1, "pseudo_anomaly_probability=-0.1: must be between 0"),
         ("pseudo_anomaly_steps", (1, 2), "pseudo_anomaly_steps=.*: must be one or more, each at"),
         ("pseudo_anomaly_steps", (), "pseudo_anomaly_steps=.*: must be one or more, each at"),
+        ("pseudo_anomaly_margin", -1.0, "pseudo_anomaly_margin=-1.0: must be at least 0"),
+        (
+            "pseudo_anomaly_margin",
+            1.0,
+            r"margin=1.0: must be .* only with config.data.pseudo_anomaly_probability",
+        ),
         ("bad_frames", "ignore", "bad_frames='ignore': must be 'error' or 'skip'"),
         ("samples_per_epoch", -1, "samples_per_epoch=-1: must be at least 1, or 0 for all"),
         ("eval_num_frames", -1, "eval_num_frames=-1: must be at least 1, or 0 for num_frames"),

@@ -325,6 +325,20 @@ def test_about_so_many_windows_are_pseudo_anomalies_and_turned_as_their_targets(
     assert (batch["video"][:, 0] == batch["target"][:, 0]).all()
 
 
+def test_with_a_margin_a_flag_says_which_windows_skip_frames():
+    store = RowStore(train=[100, 5], validation=[4], test=[4])  # the short one has no room to skip
+    data = {"pseudo_anomaly_probability": 0.5, "flip_probability": 0.5}
+    targets, flags = (
+        next(row_windows(store, 500, pseudo_anomaly_margin=m, **data).train_batches(7))
+        for m in (0.0, 1.0)
+    )
+    assert set(flags) == {"video", "pseudo_anomaly"}
+    np.testing.assert_array_equal(flags["video"], targets["video"])
+    skips = (flags["video"] != targets["target"]).any(axis=(1, 2, 3, 4))
+    np.testing.assert_array_equal(flags["pseudo_anomaly"], skips)
+    assert 150 < skips.sum() < 350
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_evaluation_gives_every_window_once_in_order(dataset, split):
     batches = list(dataset.eval_batches(split))

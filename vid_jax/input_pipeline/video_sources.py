@@ -49,6 +49,9 @@ def check_values(data, require: Callable[[bool, str, str], None]) -> None:
     require(0 <= probability <= 1, "pseudo_anomaly_probability", "between 0 and 1")
     steps = data.pseudo_anomaly_steps
     require(bool(steps) and min(steps) > 1, "pseudo_anomaly_steps", "one or more, each at least 2")
+    margin = data.pseudo_anomaly_margin
+    wanted = "at least 0; above it only with config.data.pseudo_anomaly_probability"
+    require(margin == 0 or (margin > 0 and probability > 0), "pseudo_anomaly_margin", wanted)
     require(data.samples_per_epoch >= 0, "samples_per_epoch", "at least 1, or 0 for all windows")
     require(data.eval_num_frames >= 0, "eval_num_frames", "at least 1, or 0 for num_frames")
     require(

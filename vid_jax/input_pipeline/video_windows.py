@@ -87,6 +87,7 @@ class VideoWindows:
         self._store = store
         self._seed = config.seed
         self._flip_probability = data.flip_probability
+        self._pseudo_anomaly_margin = data.pseudo_anomaly_margin
         self._pseudo_anomalies = PseudoAnomalies(
             data.pseudo_anomaly_probability, tuple(data.pseudo_anomaly_steps), data.num_frames
         )
@@ -115,7 +116,8 @@ class VideoWindows:
         """This process's batches {"video": (b, t, h, w, c) uint8} from a step on, without end.
 
         With pseudo-anomalies there is also "target" of the same shape, what the network should make of a window:
-        itself, or, of a window that skips frames, that without skipping which begins with the same frame.
+        itself, or, of a window that skips frames, that without skipping which begins with the same frame. With a
+        margin there is "pseudo_anomaly" (b,) bool instead, whether a window skips frames.
         """
         rows, videos = tf.constant(self._rows("train")), tf.constant(self._ends("train"))
 
@@ -134,10 +136,10 @@ class VideoWindows:
                 return {"video": self._read("train", starts, flips)}
             draws = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
             starts, steps = self._pseudo_anomalies.place(starts, tf.gather(videos, windows), draws)
-            return {
-                "video": self._read("train", starts, flips, steps),
-                "target": self._read("train", starts, flips),
-            }
+            video = self._read("train", starts, flips, steps)
+            if self._pseudo_anomaly_margin:
+                return {"video": video, "pseudo_anomaly": steps > 1}
+            return {"video": video, "target": self._read("train", starts, flips)}
 
         return training_stream(start_step, self.info.batch_size, self._shares, batch)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from ml_collections import ConfigDict
 
 from vid_jax import losses
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DEAD_QUERIES_ALARM = 0.5
 _SLOTS_IN_USE_ALARM = 0.01
+_MOTION = 0.1  # of intensities in [0, 1]: noise stays below it, people in front of a wall above
 
 
 def make(config: ConfigDict) -> "MemAETask":
@@ -74,13 +75,18 @@ def make(config: ConfigDict) -> "MemAETask":
         resize=data.resize,
         random_crop=seen_size(data),
         pseudo_anomalies=data.pseudo_anomaly_probability > 0,
+        pseudo_anomaly_margin=data.pseudo_anomaly_margin,
         smoothing_sigma=config.eval.smoothing_sigma,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class MemAETask:
-    """Loss: squared error + `entropy_weight` times the entropy of the memory's weights (equation 10)."""
+    """Loss: squared error + `entropy_weight` times the entropy of the memory's weights (equation 10).
+
+    With `pseudo_anomaly_margin` what moves in a pseudo-anomaly is to have a squared error of at least so much
+    (`losses.motion_hinge`).
+    """
 
     network: MemAE
     window: tuple[int, int, int, int]  # time, height, width, channel
@@ -90,6 +96,7 @@ class MemAETask:
     resize: str
     random_crop: tuple[int, int]
     pseudo_anomalies: bool
+    pseudo_anomaly_margin: float
     smoothing_sigma: float
     monitor: tuple[str, str] = ("loss", "min")
     predicted: tuple[str, ...] | None = None
@@ -99,9 +106,13 @@ class MemAETask:
         return {}
 
     def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """Windows of intensities, uint8, and where there are pseudo-anomalies what to make of them."""
-        windows = jax.ShapeDtypeStruct((batch_size, *self.window), jnp.uint8)
-        return {"video": windows} | ({"target": windows} if self.pseudo_anomalies else {})
+        """Windows of intensities, uint8; what to make of pseudo-anomalies or, with a margin, which they are."""
+        spec = {"video": jax.ShapeDtypeStruct((batch_size, *self.window), jnp.uint8)}
+        if self.pseudo_anomaly_margin:
+            spec["pseudo_anomaly"] = jax.ShapeDtypeStruct((batch_size,), jnp.bool_)
+        elif self.pseudo_anomalies:
+            spec["target"] = spec["video"]
+        return spec
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[dict, ModelState]:
         """Initialises parameters and BatchNorm statistics for the batch's shape."""
@@ -124,7 +135,9 @@ class MemAETask:
             rngs={"dropout": key},
         )
         mask = jnp.ones(video.shape[0])
-        loss, metrics = self._losses(target, reconstruction, weights, mask)
+        loss, metrics = self._losses(
+            target, reconstruction, weights, mask, batch.get("pseudo_anomaly")
+        )
         return jnp.mean(loss), ({**model_state, **updated}, metrics)
 
     def eval_step(
@@ -223,12 +236,28 @@ class MemAETask:
         )
         return video, reconstruction, weights
 
-    def _losses(self, target, reconstruction, weights, mask: Float[Array, " batch"]):
+    def _losses(
+        self,
+        target,
+        reconstruction,
+        weights,
+        mask: Float[Array, " batch"],
+        pseudo_anomaly: Bool[Array, " batch"] | None = None,
+    ):
         loss = error = losses.squared_error(reconstruction, target)
         metrics = {"reconstruction": masked(error, mask)}
+        if pseudo_anomaly is not None:
+            lacking = losses.motion_hinge(
+                reconstruction, target, self.pseudo_anomaly_margin, _MOTION / self.std
+            )
+            loss = jnp.where(pseudo_anomaly, lacking, error)
+            metrics = {
+                "reconstruction": masked(error, mask * ~pseudo_anomaly),
+                "reconstruction_of_pseudo_anomalies": masked(error, mask * pseudo_anomaly),
+            }
         if weights is not None:
             entropy = losses.attention_entropy(weights)
-            loss = error + self.entropy_weight * entropy
+            loss += self.entropy_weight * entropy
             used = jnp.einsum("bthws,b->s", weights, mask) > 0
             metrics |= {
                 "entropy": masked(entropy, mask),
