@@ -137,7 +137,7 @@ def test_sizes_of_flags_reach_what_is_measured(figure, monkeypatch):
 
 
 def test_each_system_is_measured_at_its_own_size_unless_flags_say_otherwise():
-    small = ("memae", (48, 64), 8)
+    small = ("memae", (64, 96), 8)
     memae_sizes = [("memae", (128, 128), 2)] * 2 + [small]  # float32 and bfloat16
     hands = [("hand_pose", 128, 32)] * 2  # both layouts
     images = ("keyclip", (96, 192), 32)
