@@ -14,6 +14,7 @@ SCRIPT = """
 import os, sys
 from vid_jax.allocator import restart_with_huge_pages
 print("start", flush=True)
+{first}
 restart_with_huge_pages()
 print(os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], sys.flags.dont_write_bytecode)
 """
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(**environment):
+def run(first="", **environment):
     inherited = {key: value for key, value in os.environ.items() if key not in TUNABLES}
-    command = [sys.executable, "-B", "-c", SCRIPT, "--flag=a b"]
+    command = [sys.executable, "-B", "-c", SCRIPT.format(first=first), "--flag=a b"]
     return subprocess.run(
         command, env=inherited | environment, capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -38,6 +39,10 @@ def test_a_process_starts_anew_once_with_its_arguments():
 def test_what_the_user_has_set_stays():
     mine = "glibc.malloc.check=0"
     assert run(GLIBC_TUNABLES=mine) == ["start", f"{mine} ['--flag=a b'] 1"]
+
+
+def test_what_is_debugged_goes_on():
+    assert run("sys.settrace(lambda *_: None)") == ["start", "None ['--flag=a b'] 1"]
 
 
 def test_main_py_survives_its_new_start():

@@ -11,9 +11,9 @@ def restart_with_huge_pages() -> None:
     """Replaces this process by itself with an allocator that asks for huge pages.
 
     It reads its settings once, when a process starts, hence the new start; it takes as long as Python does to begin.
-    Where they are set already, or the C library is not glibc, nothing happens.
+    Where they are set already, under a debugger, or where the C library is not glibc, nothing happens.
     """
-    if _is_glibc() and not TUNABLES.keys() & os.environ.keys():
+    if _is_glibc() and not TUNABLES.keys() & os.environ.keys() and not sys.gettrace():
         os.execve(sys.executable, sys.orig_argv, os.environ | TUNABLES)
 
 
