@@ -139,11 +139,11 @@ def test_float32_error_is_at_most_twice_that_of_lax(
         assert np.linalg.norm(ours - truth) <= 2 * np.linalg.norm(theirs - truth)
 
 
-@pytest.mark.parametrize("block_bytes", [1, 8000])  # one row, and rows of which the last overlap
+@pytest.mark.parametrize("block_bytes", [1, 8000, 65_000])  # a row; rows, frames, the last overlap
 def test_blocks_change_nothing(monkeypatch, block_bytes):
     """Layers that overflow the cache go block by block of each frame."""
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(2, 4, 9, 6, 50)), jnp.float32)
+    x = jnp.asarray(rng.normal(size=(2, 5, 9, 6, 50)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 50, 12)), jnp.float32)
 
     def results(operator, dtype):
