@@ -9,7 +9,7 @@ held out, which leaves 14,958 windows, 831 steps an epoch. Its accuracy has not 
 Two sets of frame labels are in circulation (docs/data.md), and a report names the one it used:
 --config.data.labels=masks (default) counts 3,712 abnormal frames, --config.data.labels=ano_pred 3,867.
 
-Variants: none, for an accelerator; cpu, narrow, crops of 64x96 frames.
+Variants: none, for an accelerator; cpu, narrow, crops of 128x192 frames.
 """
 
 from ml_collections import ConfigDict

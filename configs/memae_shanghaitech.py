@@ -8,7 +8,7 @@ frames of 220x392 (published: 480x856) are its settings. The accuracy has not be
 
 One model a scene: the same with --config.data.scene=3 (1 to 13) and a workdir of its own, --workdir=runs/scene_03.
 
-Variants: none, for an accelerator; cpu, narrow, crops of 64x96 frames.
+Variants: none, for an accelerator; cpu, narrow, crops of 128x192 frames.
 """
 
 from ml_collections import ConfigDict

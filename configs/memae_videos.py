@@ -5,7 +5,7 @@ shows the smallest thing that matters with at least 8 pixels.
 
     python main.py --config=configs/memae_videos.py --workdir=runs/mine --config.data.source=FOLDER
 
-Variants: none, for an accelerator; cpu, narrow, crops of 64x96 frames.
+Variants: none, for an accelerator; cpu, narrow, crops of 128x192 frames.
 """
 
 from ml_collections import ConfigDict

@@ -212,7 +212,7 @@ def test_pseudo_anomalies_with_a_margin_train_through_main(tiny_run, tmp_path):
     changes = dict(train__microbatch=2, train__epochs=1, eval__params="slow")
     changes |= dict(data__pseudo_anomaly_probability=0.5, data__pseudo_anomaly_margin=1.0)
     assert main.main(tiny_run.flags(tmp_path, **changes)) == 0
-    row = next(csv.DictReader((tmp_path / "train_log.csv").open()))
+    (row,) = csv.DictReader((tmp_path / "train_log.csv").read_text().splitlines())
     assert float(row["train/reconstruction"]) > 0
     assert float(row["train/reconstruction_of_pseudo_anomalies"]) > 0
     assert "val/reconstruction_of_pseudo_anomalies" not in row
