@@ -13,7 +13,7 @@ Variants, as in `--config=configs/memae_ped2.py:cpu`:
             0.952, 0.947 with per-video min-max, beside 0.902 of the best baseline, the mean frame difference.
             docs/memae.md says how it was chosen.
     demo    the same channels on generated pedestrians, 80x128, 3 epochs, no download: under 5 minutes on 2 cores,
-            frame AUC 0.97 (per-video min-max) beside 0.75 of the best baseline. Frame size, channels and
+            frame AUC 0.96 (per-video min-max) beside 0.75 of the best baseline. Frame size, channels and
             optimiser were chosen while looking at the generated scene's test labels.
 """
 
