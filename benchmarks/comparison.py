@@ -7,10 +7,9 @@ from benchmarks.alternation import Side, Times, alternate, ratio
 from vid_jax.allocator import TUNABLES
 
 MATRIX_SIZE = 2048
-_SETTLE, _TURN = (
-    3,
-    2.0,
-)  # untimed calls and seconds of a turn: what is measured is work that goes on
+# What is measured is work that goes on.
+_SETTLE = 3  # untimed calls at the start of a turn
+_TURN = 2.0  # seconds of a turn at least
 
 
 def matrix_product(dtype: str, size: int = MATRIX_SIZE) -> Side:
